@@ -1,0 +1,1 @@
+"""Talking to a container engine; the only package that imports ``docker``."""

@@ -1,0 +1,320 @@
+"""One container engine: its images and containers, as typed calls over Docker's API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import docker
+import docker.errors
+
+from snapshot.engine.connection import connect
+from snapshot.engine.endpoint import Endpoint, choose_endpoint
+from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.files import ContainerFiles
+from snapshot.engine.types import (
+    Config,
+    Container,
+    ContainerSpec,
+    EngineInfo,
+    Image,
+    Mount,
+    PullEvent,
+)
+from snapshot.errors import CommandNotStarted, EngineError, NotFound, PullRefused
+
+
+class Engine:
+    """A connection to one engine.
+
+    Every method raises a :class:`~snapshot.errors.SnapError`: the one for the thing that was not found
+    or refused, or :class:`~snapshot.errors.EngineGone` when the engine goes away.
+
+    Example
+    -------
+    >>> engine = Engine.connect()                                   # doctest: +SKIP
+    >>> engine.container("ch03").state                              # doctest: +SKIP
+    'exited'
+    """
+
+    def __init__(self, api: docker.APIClient, endpoint: Endpoint) -> None:
+        self._api = api
+        self.endpoint = endpoint
+
+    @classmethod
+    def connect(cls, host: str | None = None, context: str | None = None) -> Engine:
+        """Connect to the engine that ``host``, ``context`` or the environment names.
+
+        Raises :class:`~snapshot.errors.EngineUnreachable` where none answers, and
+        :class:`~snapshot.errors.InvalidInput` for a context or address that cannot be meant.
+        """
+        endpoint = choose_endpoint(host=host, context=context)
+        return cls(connect(endpoint), endpoint)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._api.close()
+
+    def info(self) -> EngineInfo:
+        """What the engine is and what it runs on."""
+        with translated():
+            version = self._api.version()
+            info = self._api.info()
+            networks = self._api.networks()
+        components = {part.get("Name") for part in version.get("Components") or ()}
+        driver_type = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2)
+        snapshotter = str(driver_type.get("driver-type", "")).startswith("io.containerd.snapshotter")
+        bridge = any(network["Name"] in {"bridge", "podman"} for network in networks)
+        return EngineInfo(
+            name="Podman" if "Podman Engine" in components else "Docker",
+            version=str(version.get("Version", "")),
+            api_version=str(version.get("ApiVersion", "")),
+            storage_driver=str(info.get("Driver", "")),
+            image_store="containerd" if snapshotter else "classic",
+            os=str(version.get("Os", "")),
+            architecture=str(version.get("Arch", "")),
+            has_default_network=bridge,
+            can_pause=bool(info.get("CgroupDriver", "none") != "none"),
+        )
+
+    # Images
+
+    def image(self, name: str) -> Image:
+        """The image of that name or ID; raises :class:`~snapshot.errors.ImageNotFound`."""
+        with translated(name):
+            return _image(self._api.inspect_image(name))  # type: ignore[no-untyped-call]
+
+    def images_with_label(self, label: str) -> list[Image]:
+        """All images that carry ``label``, newest first."""
+        with translated():
+            found = self._api.images(filters={"label": label})
+        images = []
+        for item in found:
+            # Another client may remove it between the list and the look.
+            with suppress(NotFound):
+                images.append(self.image(item["Id"]))
+        return sorted(images, key=lambda image: image.created, reverse=True)
+
+    def pull(self, repository: str, tag: str, platform: str = "") -> Iterator[PullEvent]:
+        """Pull an image, giving the engine's progress as it comes.
+
+        ``tag`` may be a digest (``sha256:…``). Raises :class:`~snapshot.errors.PullRefused` with the words
+        of the engine or the registry. Closing the iterator ends the pull.
+        """
+        name = f"{repository}@{tag}" if ":" in tag else f"{repository}:{tag}"
+        try:
+            with translated(name):
+                events = self._api.pull(repository, tag, stream=True, decode=True, platform=platform or None)
+                for event in events:
+                    if "error" in event:
+                        raise EngineError(str(event["error"]))
+                    detail = event.get("progressDetail") or {}
+                    yield PullEvent(
+                        layer=str(event.get("id", "")),
+                        status=str(event.get("status", "")),
+                        current=detail.get("current"),
+                        total=detail.get("total"),
+                    )
+        except (NotFound, EngineError) as error:
+            words = error.what.removeprefix("The engine refused: ")
+            raise PullRefused(
+                f"'{name}' could not be pulled: {words}",
+                "Check the name and `docker login`, or use an image that is here (`docker image ls`).",
+            ) from error
+
+    def commit(self, container_id: str, config: Config, *, author: str, message: str) -> str:
+        """Make an untagged image of a container's files with the engine's own commit; returns its ID.
+
+        The engine merges ``config`` with the container's own: see
+        :func:`snapshot.image.engine_commit.merged_by_engine`. The container is not paused by this call.
+        """
+        with translated(container_id):
+            # docker-py's `changes` would travel in the URL, where an engine takes 64 KiB at most.
+            answer = self._api.commit(
+                container_id, author=author, message=message, pause=False, conf=config.to_api()
+            )
+        return str(answer["Id"])
+
+    def tag(self, image_id: str, repository: str, tag: str) -> None:
+        """Give an image a name; an image that has this name now loses it."""
+        with translated(image_id):
+            self._api.tag(image_id, repository, tag)
+
+    def remove_image(self, image_id: str) -> None:
+        """Remove an image that has no name; its parents stay."""
+        with translated(image_id):
+            self._api.remove_image(image_id, noprune=True)
+
+    # Containers
+
+    def container(self, name: str) -> Container:
+        """The container of that name or ID; raises :class:`~snapshot.errors.ContainerNotFound`."""
+        with translated(name):
+            return _container(self._api.inspect_container(name))
+
+    def containers_with_label(self, label: str) -> list[Container]:
+        """All containers, running or not, that carry ``label``, newest first."""
+        with translated():
+            found = self._api.containers(all=True, filters={"label": label})
+        containers = []
+        for item in found:
+            with suppress(NotFound):
+                containers.append(self.container(item["Id"]))
+        return sorted(containers, key=lambda container: container.created, reverse=True)
+
+    def files(self, container_id: str) -> ContainerFiles:
+        """The files of a container, to be read."""
+        return ContainerFiles(self._api, container_id)
+
+    def create(self, spec: ContainerSpec) -> str:
+        """Make a container and return its ID; it is not started."""
+        with translated(spec.name):
+            answer = self._api.create_container(
+                image=spec.image,
+                command=list(spec.command) or None,
+                entrypoint=list(spec.entrypoint) or None,
+                environment=list(spec.env),
+                working_dir=spec.working_dir or None,
+                user=spec.user or None,
+                volumes=list(spec.volumes),
+                name=spec.name or None,
+                labels=dict(spec.labels),
+                platform=spec.platform or None,
+                host_config=self._api.create_host_config(
+                    binds=list(spec.binds) or None, network_mode=spec.network or None
+                ),
+            )
+        return str(answer["Id"])
+
+    def start(self, container_id: str) -> None:
+        """Start a container; raises :class:`~snapshot.errors.CommandNotStarted`."""
+        try:
+            with translated(container_id):
+                self._api.start(container_id)
+        except NotFound:
+            raise
+        except EngineError as error:
+            raise _not_started(error) from error
+
+    def attach(self, container_id: str) -> Iterator[tuple[bytes | None, bytes | None]]:
+        """The output of a container as it comes, as pairs of which one is stdout or stderr.
+
+        To be called before the start: docker-py loses what an engine sends along with its answer's head,
+        and before the start there is nothing to send.
+        """
+        with translated(container_id):
+            output = self._api.attach(
+                container_id, stdout=True, stderr=True, stream=True, logs=False, demux=True
+            )
+        return self._pump(output)
+
+    @staticmethod
+    def _pump(output: Any) -> Iterator[tuple[bytes | None, bytes | None]]:
+        with translated():
+            yield from output
+
+    def wait(self, container_id: str, timeout_s: float | None = None) -> int:
+        """Wait until a container does not run, and return its exit status.
+
+        Raises :class:`TimeoutError` after ``timeout_s`` seconds.
+        """
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{container_id}/wait"
+        with translated(container_id):
+            try:
+                response = self._api.post(url, timeout=timeout_s)
+            except Exception as error:
+                if _is_read_timeout(error):
+                    raise TimeoutError(f"still running after {timeout_s} s") from error
+                raise
+            raise_for_refusal(response, container_id)
+            return int(response.json()["StatusCode"])
+
+    def signal(self, container_id: str, name: str) -> None:
+        """Send a signal (``SIGINT``, ``SIGKILL``, …) to a container's first process."""
+        with translated(container_id):
+            self._api.kill(container_id, name)
+
+    def pause(self, container_id: str) -> None:
+        """Freeze all processes of a container."""
+        with translated(container_id):
+            self._api.pause(container_id)
+
+    def unpause(self, container_id: str) -> None:
+        """Let the processes of a paused container go on."""
+        with translated(container_id):
+            self._api.unpause(container_id)
+
+    def rename(self, container_id: str, name: str) -> None:
+        """Give a container another name."""
+        with translated(name):
+            self._api.rename(container_id, name)
+
+    def remove(self, container_id: str) -> None:
+        """Remove a container, running or not, with its anonymous volumes; one that is gone is fine."""
+        with suppress(NotFound), translated(container_id):
+            self._api.remove_container(container_id, force=True, v=True)
+
+
+def _image(answer: Mapping[str, Any]) -> Image:
+    return Image(
+        id=answer["Id"],
+        tags=tuple(answer.get("RepoTags") or ()),
+        repo_digests=tuple(answer.get("RepoDigests") or ()),
+        created=answer.get("Created") or "",
+        author=answer.get("Author") or "",
+        comment=answer.get("Comment") or "",
+        architecture=answer.get("Architecture") or "",
+        os=answer.get("Os") or "",
+        variant=answer.get("Variant") or "",
+        size_bytes=answer.get("Size") or 0,
+        layers=tuple((answer.get("RootFS") or {}).get("Layers") or ()),
+        config=Config.from_api(answer.get("Config")),
+    )
+
+
+def _container(answer: Mapping[str, Any]) -> Container:
+    state = answer["State"]
+    return Container(
+        id=answer["Id"],
+        name=answer["Name"].removeprefix("/"),
+        image_id=answer["Image"],
+        image_name=answer["Config"].get("Image") or "",
+        state=state["Status"],
+        exit_code=state.get("ExitCode") or 0,
+        created=answer["Created"],
+        config=Config.from_api(answer["Config"]),
+        mounts=tuple(
+            Mount(
+                kind=mount.get("Type") or "",
+                source=mount.get("Name") or mount.get("Source") or "",
+                destination=mount["Destination"],
+            )
+            for mount in answer.get("Mounts") or ()
+        )
+        + tuple(
+            # Those of --tmpfs stand apart from all other mounts.
+            Mount(kind="tmpfs", source="", destination=path)
+            for path in (answer.get("HostConfig") or {}).get("Tmpfs") or ()
+        ),
+    )
+
+
+def _not_started(error: EngineError) -> CommandNotStarted:
+    """Tell 126 from 127 by the runtime's words, as Docker's CLI does (``toStatusError``)."""
+    words = error.what
+    if any(
+        sign in words
+        for sign in ("executable file not found", "no such file or directory", "cannot find the file")
+    ):
+        return CommandNotStarted(words, "Check the command's name and path in the image.", exit_code=127)
+    if "permission denied" in words or "is a directory" in words:
+        return CommandNotStarted(words, "Check that the command may be executed.", exit_code=126)
+    return CommandNotStarted(words, error.hint)
+
+
+def _is_read_timeout(error: BaseException) -> bool:
+    import requests.exceptions
+
+    # Over a unix socket requests reports a read timeout as a ConnectionError that holds urllib3's own.
+    return isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in str(error)

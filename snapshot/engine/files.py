@@ -1,0 +1,105 @@
+"""Reading the files of a container through the engine's archive calls; nothing is executed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO, TYPE_CHECKING, cast
+
+import requests
+
+from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.types import Change, ChangeKind, PathStat
+
+if TYPE_CHECKING:
+    import docker
+
+# An engine compresses archives for whoever says that he takes that, as requests does by default.
+_PLAIN = {"Accept-Encoding": "identity"}
+
+_KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
+
+
+class ContainerFiles:
+    """The files of one container, running or not (a :class:`~snapshot.changeset.source.FileSource`)."""
+
+    def __init__(self, api: docker.APIClient, container_id: str) -> None:
+        self._api = api
+        self._url = f"{api.base_url}/v{api.api_version}/containers/{container_id}"
+
+    def changes(self) -> list[Change]:
+        """What the container added, changed and deleted, in the engine's order.
+
+        The engine compares metadata, not content (moby ``pkg/archive`` changes).
+        """
+        with translated():
+            response = self._api.get(f"{self._url}/changes", timeout=self._api.timeout)
+            raise_for_refusal(response, "")
+            # An unchanged container is answered with null.
+            return [Change(_KINDS[item["Kind"]], item["Path"]) for item in response.json() or ()]
+
+    def stat(self, path: str) -> PathStat:
+        """What stands at ``path``; raises :class:`PathNotFound`.
+
+        Links in the folders on the way are followed, inside the container alone; the last name is not.
+        """
+        with translated(path):
+            response = self._api.head(
+                f"{self._url}/archive", params={"path": _encoded(path)}, timeout=self._api.timeout
+            )
+            # HEAD has no body, so the engine's words are not to be had.
+            if response.status_code == 404:
+                response = self._open(path)
+                response.close()
+            raise_for_refusal(response, path)
+        return _path_stat(response)
+
+    @contextmanager
+    def archive(self, path: str) -> Iterator[IO[bytes]]:
+        """A tar stream of ``path`` and all below it; its names begin with the last part of ``path``.
+
+        Leaving the context early ends the transfer. Raises :class:`PathNotFound`.
+        """
+        with translated(path), self._open(path) as response:
+            yield cast("IO[bytes]", response.raw)
+
+    @contextmanager
+    def export(self) -> Iterator[IO[bytes]]:
+        """A tar stream of the container's whole file system, volumes left out."""
+        with translated():
+            response = self._api.get(
+                f"{self._url}/export", headers=_PLAIN, stream=True, timeout=self._api.timeout
+            )
+            with response:
+                raise_for_refusal(response, "")
+                yield cast("IO[bytes]", response.raw)
+
+    def _open(self, path: str) -> requests.Response:
+        response = self._api.get(
+            f"{self._url}/archive",
+            params={"path": _encoded(path)},
+            headers=_PLAIN,
+            stream=True,
+            timeout=self._api.timeout,
+        )
+        if response.status_code >= 400:
+            with response:
+                raise_for_refusal(response, path)
+        return response
+
+
+def _encoded(path: str) -> bytes:
+    """``path`` as its own bytes: names that are not UTF-8 travel as surrogate escapes here."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def _path_stat(response: requests.Response) -> PathStat:
+    header = response.headers.get("X-Docker-Container-Path-Stat", "")
+    value = json.loads(base64.b64decode(header))
+    return PathStat(
+        size_bytes=int(value["size"]),
+        go_mode=int(value["mode"]),
+        link_target=value.get("linkTarget") or "",
+    )
