@@ -1,0 +1,1 @@
+"""Images: edits of a config, the instructions of ``--change``, names, records and archives."""

@@ -1,0 +1,208 @@
+"""What a snapshot says about itself, in labels of its image."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from snapshot.engine.types import Config
+
+#: All labels of this project stand under this prefix.
+PREFIX = "io.github.docker-snap"
+RECORD_LABEL = f"{PREFIX}.record"
+MANIFEST_LABEL = f"{PREFIX}.manifest"
+#: Digest over record and manifest: an edit of either shows.
+SEAL_LABEL = f"{PREFIX}.seal"
+#: On a container: the image it was started from. No image can name its own ID, so a container of a
+#: later image that inherits this label is never mistaken for one that snap started.
+STARTED_LABEL = f"{PREFIX}.started-from"
+#: On the never-started containers through which an image's files are read.
+HELPER_LABEL = f"{PREFIX}.helper"
+
+#: OCI image spec, annotations; ``base.digest`` is the image's ID where no registry gave it a digest.
+OCI_CREATED = "org.opencontainers.image.created"
+OCI_AUTHORS = "org.opencontainers.image.authors"
+OCI_BASE_NAME = "org.opencontainers.image.base.name"
+OCI_BASE_DIGEST = "org.opencontainers.image.base.digest"
+
+SCHEMA = 1
+#: Labels travel in every inspect answer and config blob: all of ours together stay below 64 KiB.
+MOST_MANIFEST_CHARS = 48 << 10
+_MOST_RECORD_CHARS = 64 << 10
+
+
+class RecordDamaged(ValueError):
+    """The labels hold a record that was edited, cut or never one of ours."""
+
+
+@dataclass(frozen=True)
+class Base:
+    """The image that a snapshot was made from.
+
+    ``chain_id`` stands for its layers and their order (OCI image spec, ``layer chainid``);
+    ``layer_count`` says how many those are.
+    """
+
+    name: str
+    id: str
+    digest: str
+    chain_id: str
+    layer_count: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a snapshot says about itself.
+
+    Attributes
+    ----------
+    tool:
+        Name and version of what wrote it.
+    created:
+        When, RFC 3339 in UTC.
+    container:
+        Name of the container that was committed.
+    manifest_digest:
+        Digest of the file manifest, which says what stands at each changed path.
+    added, changed, deleted:
+        Numbers of paths.
+    size_bytes:
+        Bytes of the changed files.
+    config:
+        For each part of the image's config (``cmd``, ``env TARGET``, …) the digest of its value.
+    kept_by_engine:
+        Parts of the config that came from the container because the engine's commit leaves nothing out.
+    engine_paths, skipped:
+        Paths that the manifest leaves out: mount points and the like, and what no image can hold.
+    """
+
+    tool: str
+    created: str
+    container: str
+    message: str
+    author: str
+    base: Base
+    manifest_digest: str
+    added: int
+    changed: int
+    deleted: int
+    size_bytes: int
+    config: Mapping[str, str]
+    kept_by_engine: tuple[str, ...] = ()
+    engine_paths: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    schema: int = SCHEMA
+
+    def to_labels(self, manifest: str) -> dict[str, str]:
+        """The three labels that hold this record and its manifest (empty where it is too large)."""
+        text = json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+        manifest = manifest if len(manifest) <= MOST_MANIFEST_CHARS else ""
+        return {RECORD_LABEL: text, MANIFEST_LABEL: manifest, SEAL_LABEL: _seal(text, manifest)}
+
+    @classmethod
+    def from_labels(cls, labels: Mapping[str, str]) -> Record | None:
+        """The record in an image's labels, ``None`` where there is none.
+
+        Raises :class:`RecordDamaged` where the seal or the form is broken.
+        """
+        text = labels.get(RECORD_LABEL, "")
+        if not text:
+            if labels.get(SEAL_LABEL) or labels.get(MANIFEST_LABEL):
+                raise RecordDamaged("the record was removed")
+            return None
+        if len(text) > _MOST_RECORD_CHARS:
+            raise RecordDamaged("the record is larger than any that snap writes")
+        if labels.get(SEAL_LABEL) != _seal(text, labels.get(MANIFEST_LABEL, "")):
+            raise RecordDamaged("the record or its manifest was edited")
+        try:
+            return cls._from_json(json.loads(text))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+            raise RecordDamaged(f"the record cannot be read ({error})") from error
+
+    @classmethod
+    def _from_json(cls, value: Any) -> Record:
+        if value["schema"] != SCHEMA:
+            raise RecordDamaged(f"the record has schema {value['schema']!r}, this snap reads {SCHEMA}")
+        base = _checked(Base, value.pop("base"))
+        lists = [value.pop(name) for name in ("kept_by_engine", "engine_paths", "skipped")]
+        config = value.pop("config")
+        _texts([*config, *config.values()])
+        return cls(
+            **_fields_of(cls, value),
+            base=base,
+            config=config,
+            kept_by_engine=_texts(lists[0]),
+            engine_paths=_texts(lists[1]),
+            skipped=_texts(lists[2]),
+        )
+
+
+def _checked(kind: type[Base], value: Any) -> Base:
+    return kind(**_fields_of(kind, value))
+
+
+def _fields_of(kind: type, value: dict[str, Any]) -> dict[str, Any]:
+    """The JSON fields that ``kind`` has, each of the type it declares; newer ones are passed over."""
+    declared = {name: note for name, note in kind.__annotations__.items() if name in value}
+    for name, note in declared.items():
+        if type(value[name]).__name__ != note:
+            raise RecordDamaged(f"'{name}' in the record is no {note}")
+    return {name: value[name] for name in declared}
+
+
+def _texts(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(item, str) for item in values):
+        raise RecordDamaged("a list in the record holds something else than text")
+    return tuple(values)
+
+
+def _seal(record: str, manifest: str) -> str:
+    return "sha256:" + hashlib.sha256(f"{record}\n{manifest}".encode()).hexdigest()
+
+
+def chain_id(layers: tuple[str, ...]) -> str:
+    """The chain ID of diff IDs, base first (OCI image spec, config.md); empty for no layers.
+
+    >>> chain_id(("sha256:aa",))
+    'sha256:aa'
+    """
+    chain = ""
+    for diff_id in layers:
+        pair = f"{chain} {diff_id}".encode()
+        chain = f"sha256:{hashlib.sha256(pair).hexdigest()}" if chain else diff_id
+    return chain
+
+
+def config_digests(config: Config) -> dict[str, str]:
+    """A digest for each part of a config that has a value, by a name that people know.
+
+    Digests rather than values, since values of env can be secret. The labels of the record itself are
+    left out: the seal covers them.
+    """
+    parts: dict[str, Any] = {
+        "cmd": config.cmd,
+        "entrypoint": config.entrypoint,
+        "workdir": config.working_dir,
+        "user": config.user,
+        "stop-signal": config.stop_signal,
+        "healthcheck": asdict(config.healthcheck) if config.healthcheck else None,
+        "onbuild": config.on_build,
+        "shell": config.shell,
+    }
+    for variable in config.env:
+        name, _, value = variable.partition("=")
+        parts[f"env {name}"] = [value]
+    for label, value in config.labels.items():
+        if label not in {RECORD_LABEL, MANIFEST_LABEL, SEAL_LABEL}:
+            parts[f"label {label}"] = [value]
+    parts.update({f"port {port}": True for port in config.exposed_ports})
+    parts.update({f"volume {path}": True for path in config.volumes})
+    return {name: _digest(value) for name, value in sorted(parts.items()) if value}
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
