@@ -1,0 +1,71 @@
+"""Reading the content of one file of a container."""
+
+from __future__ import annotations
+
+import hashlib
+import tarfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from snapshot.changeset.source import FileSource
+from snapshot.errors import EngineGone, PathNotFound
+
+_CHUNK_BYTES = 1 << 20
+
+
+def path_exists(source: FileSource, path: str) -> bool:
+    """Whether anything stands at ``path``: a symlink counts, wherever it points."""
+    try:
+        source.stat(path)
+    except PathNotFound:
+        return False
+    return True
+
+
+@contextmanager
+def open_file(source: FileSource, path: str) -> Iterator[IO[bytes]]:
+    """The content of a regular file, to be read forwards; a symlink is followed inside the container.
+
+    Raises :class:`~snapshot.errors.PathNotFound` where there is none, or something else than a file.
+    """
+    stat = source.stat(path)
+    if stat.is_symlink:
+        path = stat.link_target
+        stat = source.stat(path)
+    if not stat.is_regular:
+        raise PathNotFound(f"'{path}' is not a regular file.")
+    with source.archive(path) as stream:
+        try:
+            with tarfile.open(fileobj=stream, mode="r|") as tar:
+                member = tar.next()
+                content = tar.extractfile(member) if member and member.isfile() else None
+                if content is None:
+                    raise PathNotFound(f"'{path}' cannot be read.")
+                yield content
+        except tarfile.TarError as error:
+            raise EngineGone(f"The engine's archive of '{path}' broke off ({error}).") from error
+
+
+def sha256_of(source: FileSource, path: str) -> str:
+    """Hex sha256 of a regular file's content; raises :class:`~snapshot.errors.PathNotFound`."""
+    digest = hashlib.sha256()
+    with open_file(source, path) as content:
+        while chunk := content.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def file_contains(source: FileSource, path: str, text: bytes) -> bool:
+    """Whether ``text`` stands somewhere in a regular file; raises :class:`~snapshot.errors.PathNotFound`."""
+    if not text:
+        return True
+    tail = b""
+    with open_file(source, path) as content:
+        while chunk := content.read(_CHUNK_BYTES):
+            # A match may lie across the edge of two chunks.
+            window = tail + chunk
+            if text in window:
+                return True
+            tail = window[len(window) - len(text) + 1 :] if len(text) > 1 else b""
+    return False

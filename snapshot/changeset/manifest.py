@@ -1,0 +1,97 @@
+"""The file manifest: every changed path of a snapshot, as text that an image is held against.
+
+Its digest covers what stands at each path, and not whether a path was added or changed, which depends
+on what was there before and cannot be told from a layer.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import zlib
+from collections.abc import Iterable
+from typing import Any
+
+from snapshot.changeset.entry import FileEntry, FileType, PathChange
+from snapshot.engine.types import ChangeKind
+
+#: A manifest unpacks to no more than this; one from a stranger's image could be a bomb.
+MOST_UNPACKED_BYTES = 256 << 20
+
+
+class ManifestDamaged(ValueError):
+    """The text is no file manifest."""
+
+
+def in_an_image(changes: Iterable[PathChange]) -> list[PathChange]:
+    """Those changes that an image can hold: sockets and what has gone cannot be in a layer."""
+    return [change for change in changes if change.file or change.kind is ChangeKind.DELETED]
+
+
+def manifest_digest(changes: Iterable[PathChange]) -> str:
+    """``sha256:…`` over what stands at each changed path, in canonical order.
+
+    Equal changes give an equal digest, whichever container, engine or time they come from.
+    """
+    digest = hashlib.sha256()
+    for change in in_an_image(changes):
+        digest.update(_line([change.path, *_fields(change.file)]))
+    return f"sha256:{digest.hexdigest()}"
+
+
+def encode_manifest(changes: Iterable[PathChange]) -> str:
+    """The manifest as one short line of text: JSON lines, zlib, base64."""
+    lines = [
+        _line([change.kind.value, change.path, *_fields(change.file)]) for change in in_an_image(changes)
+    ]
+    return base64.b64encode(zlib.compress(b"".join(lines), 9)).decode("ascii")
+
+
+def decode_manifest(text: str) -> tuple[PathChange, ...]:
+    """Read what :func:`encode_manifest` wrote; raises :class:`ManifestDamaged`."""
+    try:
+        unpacker = zlib.decompressobj()
+        content = unpacker.decompress(base64.b64decode(text, validate=True), MOST_UNPACKED_BYTES)
+        if not unpacker.eof:
+            raise ManifestDamaged("the manifest is cut off or too large")
+        return tuple(_path_change(json.loads(line)) for line in content.splitlines())
+    except (binascii.Error, zlib.error, ValueError, TypeError, RecursionError) as error:
+        raise ManifestDamaged(f"the manifest cannot be read ({error})") from error
+
+
+def _line(values: list[Any]) -> bytes:
+    # ASCII JSON keeps names that are not UTF-8 as lone surrogates, and they come back so.
+    return json.dumps(values, separators=(",", ":"), ensure_ascii=True).encode("ascii") + b"\n"
+
+
+def _fields(file: FileEntry | None) -> list[Any]:
+    if file is None:
+        return []
+    return [
+        file.type.value,
+        file.mode,
+        file.uid,
+        file.gid,
+        file.size_bytes,
+        file.sha256,
+        file.link_target,
+        file.hard_link,
+        file.device,
+    ]
+
+
+def _path_change(values: Any) -> PathChange:
+    kind, path, *fields = values
+    if not (isinstance(path, str) and path.startswith("/")):
+        raise ManifestDamaged(f"{path!r} is no absolute path")
+    if not fields:
+        return PathChange(ChangeKind.DELETED, path)
+    file_type, mode, uid, gid, size_bytes, sha256, link_target, hard_link, device = fields
+    numbers = (mode, uid, gid, size_bytes)
+    texts = (sha256, link_target, hard_link, device)
+    if not (all(type(n) is int for n in numbers) and all(isinstance(t, str) for t in texts)):
+        raise ManifestDamaged(f"the entry of {path!r} has fields of wrong types")
+    entry = FileEntry(path, FileType(file_type), *numbers, *texts)
+    return PathChange(ChangeKind(kind), path, entry)
