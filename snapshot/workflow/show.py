@@ -1,0 +1,75 @@
+"""``snap show``: what a snapshot or a container is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from snapshot.changeset.entry import PathChange
+from snapshot.changeset.manifest import ManifestDamaged, decode_manifest
+from snapshot.engine.client import Engine
+from snapshot.engine.types import Container, Image
+from snapshot.errors import ContainerNotFound, ImageNotFound, NotFound
+from snapshot.image.record import MANIFEST_LABEL, Record, RecordDamaged
+from snapshot.workflow.ls import started_by_snap
+from snapshot.workflow.state import kept_manifest
+
+
+@dataclass(frozen=True)
+class ContainerView:
+    """A container, and whether snap started it; ``shares_name`` where an image is called the same."""
+
+    container: Container
+    by_snap: bool
+    shares_name: bool
+
+
+@dataclass(frozen=True)
+class ImageView:
+    """An image with its record and the changed paths that it lists.
+
+    ``damage`` says why a record that is there cannot be read; ``changes`` is ``None`` where the list is kept
+    elsewhere.
+    """
+
+    image: Image
+    record: Record | None
+    damage: str
+    changes: tuple[PathChange, ...] | None
+
+
+def show(engine: Engine, name: str) -> ContainerView | ImageView:
+    """The container or image of that name or ID; where both are called so, the container.
+
+    Raises :class:`~snapshot.errors.NotFound`.
+    """
+    try:
+        container = engine.container(name)
+    except ContainerNotFound:
+        try:
+            return _image_view(engine.image(name))
+        except ImageNotFound:
+            raise NotFound(
+                f"Neither a container nor an image is named '{name}'.",
+                "`snap ls` lists what snap made.",
+            ) from None
+    try:
+        engine.image(name)
+        shares_name = True
+    except NotFound:
+        shares_name = False
+    return ContainerView(container, started_by_snap(container), shares_name)
+
+
+def _image_view(image: Image) -> ImageView:
+    try:
+        record = Record.from_labels(image.config.labels)
+    except RecordDamaged as error:
+        return ImageView(image, None, str(error), None)
+    if record is None:
+        return ImageView(image, None, "", None)
+    text = image.config.labels.get(MANIFEST_LABEL) or kept_manifest(record.manifest_digest)
+    try:
+        changes = decode_manifest(text) if text else None
+    except ManifestDamaged:
+        changes = None
+    return ImageView(image, record, "", changes)

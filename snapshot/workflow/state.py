@@ -1,0 +1,48 @@
+"""The state folder: file manifests that are too large for an image's labels."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_SHA256 = "sha256:"
+
+
+def state_folder() -> Path:
+    """``$XDG_STATE_HOME/docker-snap``, by default ``~/.local/state/docker-snap`` (XDG base directories)."""
+    # The specification has relative paths ignored.
+    base = Path(os.environ.get("XDG_STATE_HOME", ""))
+    return (base if base.is_absolute() else Path.home() / ".local" / "state") / "docker-snap"
+
+
+def keep_manifest(digest: str, text: str) -> Path:
+    """Keep an encoded file manifest under its digest (``sha256:…``); only this user can read it."""
+    path = _manifest_path(digest)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for folder in (path.parent, path.parent.parent):
+        folder.chmod(0o700)
+    draft = path.with_suffix(f".{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(text)
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)
+    return path
+
+
+def kept_manifest(digest: str) -> str | None:
+    """The encoded file manifest with that digest, where it was kept here."""
+    try:
+        return _manifest_path(digest).read_text("ascii")
+    except (OSError, ValueError):
+        return None
+
+
+def _manifest_path(digest: str) -> Path:
+    # The digest can come from a stranger's image: nothing but its hex digits becomes a path.
+    name = digest.removeprefix(_SHA256)
+    if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
+        raise ValueError(f"{digest!r} is no sha256 digest")
+    return state_folder() / "manifests" / name
