@@ -1,0 +1,114 @@
+"""``snap diff``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snapshot.cli.options import format_option
+from snapshot.cli.session import Session, pass_session
+from snapshot.cli.text import coloured, note, print_json, printable, table
+
+if TYPE_CHECKING:
+    from snapshot.changeset.entry import PathChange
+    from snapshot.engine.types import Mount
+    from snapshot.workflow.diff import Difference
+
+
+@click.command()
+@format_option
+@click.option("-q", "--quiet", is_flag=True, help="Paths alone.")
+@click.option("--all", "with_engine_paths", is_flag=True, help="List what the engine itself put there too.")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there is any change.")
+@click.argument("container")
+@pass_session
+def command(
+    session: Session,
+    output_format: str,
+    quiet: bool,
+    with_engine_paths: bool,
+    exit_code: bool,
+    container: str,
+) -> int:
+    """Show what CONTAINER, running or not, changed against its base image.
+
+    A line a path: A added, C changed or D deleted; type, mode, owner, size in bytes, path. Bytes of a name
+    that a terminal could take amiss are shown as escapes; the JSON has them as they are.
+
+    \b
+    $ snap diff ch03
+    $ snap diff --format json --exit-code web
+    """
+    from snapshot.workflow.diff import diff
+
+    progress = session.progress()
+    difference = diff(session.engine(), container, with_engine_paths=with_engine_paths, progress=progress)
+    progress.clear()
+    changes = difference.changeset.changes
+    if output_format == "json":
+        print_json(_document(difference))
+    elif quiet:
+        click.echo("".join(f"{printable(change.path)}\n" for change in changes), nl=False)
+    elif changes:
+        click.echo(table([_row(change) for change in changes], right=(4,)))
+    else:
+        note(f"'{container}' changed nothing.")
+    note_mounts(difference.container.mounts)
+    return int(exit_code and bool(changes))
+
+
+def note_mounts(mounts: tuple[Mount, ...]) -> None:
+    """Say which data can be in no image."""
+    for mount in mounts:
+        note(f"not part of this, nor of any image: the data of the {mount.kind} at {mount.destination}")
+
+
+def change_document(change: PathChange) -> dict[str, Any]:
+    """A change as JSON shows it; the sha256 is there where the content was read."""
+    document: dict[str, Any] = {"kind": change.kind.value, "path": change.path}
+    file = change.file
+    if file is None:
+        return document | ({"skipped": change.skipped} if change.skipped else {})
+    document |= {
+        "type": file.type.value,
+        "mode": f"{file.mode:04o}",
+        "uid": file.uid,
+        "gid": file.gid,
+        "size_bytes": file.size_bytes,
+    }
+    optional = {
+        "sha256": file.sha256,
+        "link_target": file.link_target,
+        "hard_link": file.hard_link,
+        "device": file.device,
+    }
+    return document | {name: value for name, value in optional.items() if value}
+
+
+def _row(change: PathChange) -> list[str]:
+    letter, path = coloured(change.kind.value), printable(change.path)
+    file = change.file
+    if file is None:
+        return [letter, change.skipped or "-", "-", "-", "-", path]
+    if file.link_target:
+        path += f" -> {printable(file.link_target)}"
+    elif file.hard_link:
+        path += f" = {printable(file.hard_link)}"
+    size = str(file.size_bytes) if file.type.value == "file" else file.device or "-"
+    return [letter, file.type.value, f"{file.mode:04o}", file.owner, size, path]
+
+
+def _document(difference: Difference) -> dict[str, Any]:
+    container = difference.container
+    return {
+        "schema": "docker-snap.diff/1",
+        "container": {"id": container.id, "name": container.name},
+        "base": {"id": container.image_id, "name": container.image_name},
+        "changes": [change_document(change) for change in difference.changeset.changes],
+        "engine_paths": list(difference.changeset.engine_paths),
+        "mounts": [
+            {"kind": mount.kind, "source": mount.source, "destination": mount.destination}
+            for mount in container.mounts
+        ],
+    }

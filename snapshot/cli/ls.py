@@ -1,0 +1,96 @@
+"""``snap ls``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from snapshot.cli.commit import base_in_words, changes_in_words
+from snapshot.cli.options import format_option
+from snapshot.cli.session import Session, pass_session
+from snapshot.cli.text import note, print_json, printable, short_id, table
+
+if TYPE_CHECKING:
+    from snapshot.workflow.ls import Listing, Snapshot
+
+
+@click.command()
+@format_option
+@click.option("-q", "--quiet", is_flag=True, help="IDs alone.")
+@pass_session
+def command(session: Session, output_format: str, quiet: bool) -> None:
+    """List the containers that snap started and the images that it made, newest first.
+
+    \b
+    $ snap ls
+    $ snap ls --format json
+    """
+    from snapshot.workflow.ls import ls
+
+    listing = ls(session.engine())
+    ids = [item.id for item in listing.containers] + [item.image.id for item in listing.snapshots]
+    if output_format == "json":
+        print_json(_document(listing))
+    elif quiet:
+        click.echo("".join(f"{identifier}\n" for identifier in ids), nl=False)
+    elif ids:
+        click.echo(table(_rows(listing), headers=["KIND", "NAME", "ID", "FROM", "STATE", "CREATED"]))
+    else:
+        note("nothing here was made by snap. Next: snap run IMAGE")
+
+
+def _rows(listing: Listing) -> list[list[str]]:
+    containers = [
+        [
+            "container",
+            printable(item.name),
+            short_id(item.id),
+            printable(item.image_name),
+            f"{item.state} ({item.exit_code})" if item.state == "exited" else item.state,
+            item.created[:19],
+        ]
+        for item in listing.containers
+    ]
+    return containers + [_image_row(snapshot) for snapshot in listing.snapshots]
+
+
+def _image_row(snapshot: Snapshot) -> list[str]:
+    image, record = snapshot.image, snapshot.record
+    return [
+        "image",
+        printable(", ".join(image.tags)) or "-",
+        short_id(image.id),
+        base_in_words(record) if record else "-",
+        changes_in_words(record) if record else "record damaged",
+        printable(image.created[:19]),
+    ]
+
+
+def _document(listing: Listing) -> dict[str, Any]:
+    return {
+        "schema": "docker-snap.ls/1",
+        "containers": [
+            {
+                "id": item.id,
+                "name": item.name,
+                "image": {"id": item.image_id, "name": item.image_name},
+                "state": item.state,
+                "exit_code": item.exit_code,
+                "created": item.created,
+            }
+            for item in listing.containers
+        ],
+        "images": [
+            {
+                "id": item.image.id,
+                "names": list(item.image.tags),
+                "created": item.image.created,
+                "base": {"name": item.record.base.name, "digest": item.record.base.digest}
+                if item.record
+                else None,
+                "message": item.record.message if item.record else None,
+            }
+            for item in listing.snapshots
+        ],
+    }

@@ -1,0 +1,39 @@
+"""What a verb needs of the command line as a whole: the engine that its options name, and progress."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from snapshot.cli.progress import TerminalProgress
+    from snapshot.engine.client import Engine
+
+
+@dataclass
+class Session:
+    """The endpoint that the user named; connected when a verb asks for the engine."""
+
+    host: str | None
+    context: str | None
+
+    def engine(self) -> Engine:
+        """Connect; the connection is closed when the verb ends."""
+        from snapshot.engine.client import Engine
+
+        engine = Engine.connect(self.host, self.context)
+        click.get_current_context().call_on_close(engine.close)
+        return engine
+
+    def progress(self) -> TerminalProgress:
+        """Progress on stderr, cleared when the verb ends."""
+        from snapshot.cli.progress import TerminalProgress
+
+        progress = TerminalProgress()
+        click.get_current_context().call_on_close(progress.clear)
+        return progress
+
+
+pass_session = click.make_pass_decorator(Session)
