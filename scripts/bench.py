@@ -1,0 +1,73 @@
+"""Measure snap, as ratios taken within one run: a slower machine, or a busier one, moves both sides."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+
+from tabulate import tabulate
+
+
+def start(runs: int) -> None:
+    """Print how long snap takes to start, against a bare interpreter and one that imports click."""
+    snap = str(Path(sys.executable).with_name("snap"))
+    commands = {
+        "python -c pass": [sys.executable, "-c", "pass"],
+        "python -c 'import click'": [sys.executable, "-c", "import click"],
+        "snap --version": [snap, "--version"],
+        "snap --help": [snap, "--help"],
+    }
+    medians = interleaved_medians(commands, runs)
+    bare, click = list(medians.values())[:2]
+    print(
+        tabulate(
+            [
+                (name, f"{seconds * 1000:.0f}", f"{seconds / bare:.2f}", f"{seconds / click:.2f}")
+                for name, seconds in medians.items()
+            ],
+            headers=("command", "median ms", "/ bare", "/ click"),
+            disable_numparse=True,
+            colalign=("left", "right", "right", "right"),
+        )
+    )
+
+
+def interleaved_medians(commands: Mapping[str, Sequence[str]], runs: int) -> dict[str, float]:
+    """Run all commands in turn, ``runs`` times; return the median of each one's seconds."""
+    # As on a user's machine: with the compiled files, which the first round writes.
+    environment = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for turn in range(runs + 1):
+        for name, command in commands.items():
+            begin = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment)
+            if turn:  # the first round warms the caches
+                seconds[name].append(time.perf_counter() - begin)
+    return {name: median(taken) for name, taken in seconds.items()}
+
+
+def main() -> int:
+    """Run as a command."""
+    parser = argparse.ArgumentParser(prog="scripts/bench", description=__doc__)
+    what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
+    starting = what.add_parser("start", help="snap --help and --version against a bare interpreter")
+    starting.add_argument("--runs", type=int, default=20, metavar="N", help="of each command [%(default)s]")
+    arguments = parser.parse_args()
+    if arguments.runs < 1:
+        parser.error("--runs must be at least 1")
+    try:
+        start(arguments.runs)
+    except subprocess.CalledProcessError as error:
+        print(f"scripts/bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
