@@ -1,0 +1,170 @@
+"""A scratch space on a real engine."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+import pytest
+from docker.errors import NotFound
+
+SNAP = [sys.executable, "-m", "snapshot"]
+
+
+class Sandbox:
+    """What one test makes on the engine; all of it is removed afterwards.
+
+    Attributes
+    ----------
+    prefix:
+        Begins the name of every container and image of this test.
+    home:
+        Home folder of the snap commands: no configuration or state of the user's is touched.
+    """
+
+    def __init__(self, client: docker.APIClient, host: str, base_image: str, home: Path) -> None:
+        self.client = client
+        self.host = host
+        self.base_image = base_image
+        self.home = home
+        self.prefix = f"t{secrets.token_hex(4)}"
+        self._images_before = self._image_ids()
+        self._containers_before = {item["Id"] for item in client.containers(all=True)}
+
+    def name(self, stem: str = "box") -> str:
+        """A name for a container or image that no other test uses."""
+        return f"{self.prefix}-{stem}"
+
+    def environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The environment of a snap command: this engine, and a home of its own."""
+        kept = {key: os.environ[key] for key in ("PATH", "LANG") if key in os.environ}
+        return {
+            **kept,
+            "DOCKER_HOST": self.host,
+            "HOME": str(self.home),
+            "PYTHONPATH": str(Path(__file__).parents[2]),
+            **(extra or {}),
+        }
+
+    def snap(
+        self,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        expect: int | None = 0,
+        cwd: Path | None = None,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the command; fail the test where its status is not ``expect`` (``None`` takes any)."""
+        done = subprocess.run(
+            [*SNAP, *arguments],
+            env=self.environment(env),
+            cwd=cwd or self.home,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            check=False,
+        )
+        if expect is not None and done.returncode != expect:
+            pytest.fail(
+                f"snap {' '.join(arguments)} gave {done.returncode}, not {expect}\n{done.stdout}{done.stderr}"
+            )
+        return done
+
+    def hold(self, stem: str = "box", *options: str, image: str | None = None) -> str:
+        """Start a container through snap that is held open by ``sleep``, and return its name."""
+        name = self.name(stem)
+        self.snap(
+            "run",
+            "-d",
+            "-q",
+            "--network",
+            "none",
+            "--name",
+            name,
+            *options,
+            image or self.base_image,
+            "sleep",
+            "600",
+        )
+        return name
+
+    def sh(self, container: str, script: str, user: str = "0") -> str:
+        """Run a shell script in a running container (behind snap's back), and return what it printed."""
+        made = self.client.exec_create(container, ["/bin/sh", "-ec", script], user=user)
+        output = self.client.exec_start(made["Id"])
+        status = self.client.exec_inspect(made["Id"])["ExitCode"]
+        assert status == 0, f"{script!r} ended with {status}: {output!r}"
+        return str(output.decode("utf-8", "surrogateescape"))
+
+    def changed(self, script: str, stem: str = "box", *options: str, image: str | None = None) -> str:
+        """A running container in which ``script`` was run, by name."""
+        name = self.hold(stem, *options, image=image)
+        self.sh(name, script)
+        return name
+
+    def output_of(self, image: str, *command: str) -> str:
+        """What a command prints in a new container of ``image``."""
+        done = self.snap(
+            "run",
+            "-q",
+            "--network",
+            "none",
+            "--name",
+            self.name(f"out{secrets.token_hex(3)}"),
+            image,
+            *command,
+        )
+        return done.stdout
+
+    def inspect(self, image: str) -> dict[str, Any]:
+        """What the engine says of an image."""
+        answer: dict[str, Any] = self.client.inspect_image(image)  # type: ignore[no-untyped-call]
+        return answer
+
+    def config(self, image: str) -> dict[str, Any]:
+        """The config of an image, as the engine says it."""
+        answer: dict[str, Any] = self.inspect(image)["Config"]
+        return answer
+
+    def state(self, container: str) -> str:
+        """Docker's word for the state of a container."""
+        return str(self.client.inspect_container(container)["State"]["Status"])
+
+    def strays(self) -> list[str]:
+        """Containers that this test made and did not name: none may be left by a snap command."""
+        return [
+            item["Names"][0]
+            for item in self.client.containers(all=True)
+            if item["Id"] not in self._containers_before
+            and not item["Names"][0].startswith(f"/{self.prefix}")
+        ]
+
+    def new_images(self) -> set[str]:
+        """IDs of the images that were made since the test began."""
+        return self._image_ids() - self._images_before
+
+    def clean(self) -> None:
+        """Remove all that this test made; also from a container that it left paused."""
+        for item in self.client.containers(all=True):
+            if item["Id"] not in self._containers_before:
+                with suppress(docker.errors.APIError):
+                    self.client.unpause(item["Id"])
+                with suppress(NotFound):
+                    self.client.remove_container(item["Id"], force=True, v=True)
+        # A child goes before its parent; a few rounds find the order.
+        for _ in range(5):
+            for image_id in self.new_images():
+                with suppress(docker.errors.APIError):
+                    self.client.remove_image(image_id, force=True)
+
+    def _image_ids(self) -> set[str]:
+        return {item["Id"] for item in self.client.images(all=True)}
