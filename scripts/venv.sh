@@ -12,7 +12,7 @@ venv_ready() {
     local extra=${1#plain} python=${PYTHON:-python3} made_from target=$root
     command -v "$python" >/dev/null || apt_install python3 python3 python3-venv || return
     made_from=$("$python" -c 'import sys; print(sys.version, sys.base_prefix); sys.exit(sys.version_info < (3, 10))') || {
-        echo "snap needs Python 3.10 or newer, and $python is ${made_from%% *}${made_from:+: }name another, such as PYTHON=python3.12" >&2
+        echo "snap needs Python 3.10 or newer, which $python is not: name another, such as PYTHON=python3.12" >&2
         return 1
     }
     made_from+=" $root $(cat -- "$root/setup.cfg" "$root/pyproject.toml" | cksum)"

@@ -13,6 +13,7 @@ from snapshot.engine.connection import connect
 from snapshot.engine.endpoint import Endpoint, choose_endpoint
 from snapshot.engine.failures import raise_for_refusal, translated
 from snapshot.engine.files import ContainerFiles
+from snapshot.engine.output import ContainerOutput
 from snapshot.engine.types import (
     Config,
     Container,
@@ -197,22 +198,16 @@ class Engine:
         except EngineError as error:
             raise _not_started(error) from error
 
-    def attach(self, container_id: str) -> Iterator[tuple[bytes | None, bytes | None]]:
-        """The output of a container as it comes, as pairs of which one is stdout or stderr.
+    def attach(self, container_id: str) -> ContainerOutput:
+        """The output of a container as it comes; to be closed.
 
         To be called before the start: docker-py loses what an engine sends along with its answer's head,
         and before the start there is nothing to send.
         """
         with translated(container_id):
-            output = self._api.attach(
-                container_id, stdout=True, stderr=True, stream=True, logs=False, demux=True
+            return ContainerOutput(
+                self._api.attach_socket(container_id, params={"stdout": 1, "stderr": 1, "stream": 1})
             )
-        return self._pump(output)
-
-    @staticmethod
-    def _pump(output: Any) -> Iterator[tuple[bytes | None, bytes | None]]:
-        with translated():
-            yield from output
 
     def wait(self, container_id: str, timeout_s: float | None = None) -> int:
         """Wait until a container does not run, and return its exit status.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 
 from snapshot.changeset.source import FileSource
 from snapshot.engine.client import Engine
@@ -49,12 +49,12 @@ def run_throw_away(
     )
     container_id = engine.create(spec)
     try:
-        stream = engine.attach(container_id)
-        engine.start(container_id)
-        exit_code = engine.wait(container_id, timeout_s=timeout_s)
-        output = bytearray()
-        for stdout, _ in stream:
-            output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
+        with closing(engine.attach(container_id)) as stream:
+            engine.start(container_id)
+            exit_code = engine.wait(container_id, timeout_s=timeout_s)
+            output = bytearray()
+            for stdout, _ in stream:
+                output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
         return exit_code, bytes(output)
     finally:
         engine.remove(container_id)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from snapshot.engine.client import Engine
@@ -83,21 +83,25 @@ def run(
     marked = replace(spec, labels={**spec.labels, STARTED_LABEL: image.id})
     with _name_made_free(engine, spec.name if replace_existing else ""):
         container_id, name = _create(engine, marked)
+        stream = None
         try:
             stream = None if detach else engine.attach(container_id)
             engine.start(container_id)
         except BaseException:
+            if stream:
+                stream.close()
             engine.remove(container_id)
             raise
     if stream is None:
         return RunResult(container_id, name, image, None)
-    try:
-        for stdout, stderr in stream:
-            if output:
-                output(stdout, stderr)
-        exit_code = engine.wait(container_id)
-    except KeyboardInterrupt as interrupt:
-        raise _stopped(engine, container_id, name, interrupt) from interrupt
+    with closing(stream):
+        try:
+            for stdout, stderr in stream:
+                if output:
+                    output(stdout, stderr)
+            exit_code = engine.wait(container_id)
+        except KeyboardInterrupt as interrupt:
+            raise _stopped(engine, container_id, name, interrupt) from interrupt
     return RunResult(container_id, name, image, exit_code)
 
 
@@ -118,8 +122,14 @@ def _image_for(engine: Engine, spec: ContainerSpec, policy: PullPolicy, progress
     else:
         reference = Reference.parse(spec.image)
     progress.stage(f"pulling {reference.familiar}")
-    for event in engine.pull(reference.name, reference.digest or reference.tag, spec.platform):
-        progress.pull(event)
+    try:
+        for event in engine.pull(reference.name, reference.digest or reference.tag, spec.platform):
+            progress.pull(event)
+    except KeyboardInterrupt as interrupt:
+        raise Interrupted(
+            f"The pull of '{reference.familiar}' was stopped; nothing was started.",
+            exit_code=143 if isinstance(interrupt, Terminated) else 130,
+        ) from interrupt
     return engine.image(spec.image)
 
 
