@@ -21,13 +21,19 @@ MOST_ARCHIVE_CALLS = 40
 
 @dataclass
 class _Found:
-    """Members by path, and for each file with several names all names that were met."""
+    """Members by path, and for each file with several names all names that were met.
+
+    ``fetched_as`` has for each path the one whose archive call brought it; an export's are not in it.
+    """
 
     members: dict[str, Member] = field(default_factory=dict)
     names: defaultdict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    fetched_as: dict[str, str] = field(default_factory=dict)
 
-    def add(self, member: Member) -> None:
+    def add(self, member: Member, *, fetched_as: str = "") -> None:
         self.members[member.entry.path] = member
+        if fetched_as:
+            self.fetched_as[member.entry.path] = fetched_as
         self.note_link(member)
 
     def note_link(self, member: Member) -> None:
@@ -48,7 +54,8 @@ def read_entries(
     roots:
         Those of ``paths`` of which all below is wanted too: one call fetches each.
     hash_content:
-        Whether files are read to their end for their sha256; else their headers do where possible.
+        Whether files are read to their end for their sha256; else their headers do where possible, and
+        the further names of a file are found only where one archive holds them.
     """
     found = _fetch(source, paths, topmost(roots), hash_content=hash_content)
     wanted = set(paths)
@@ -69,47 +76,46 @@ def _fetch(source: FileSource, paths: Collection[str], tops: list[str], *, hash_
     found = _Found()
     singles = _outside(paths, set(tops))
     # 20.10 answers the archive call for a name that is not UTF-8 with an empty tar.
-    odd = any(not _is_addressable(path) for path in singles)
+    odd = any(not _is_addressable(path) for path in [*tops, *singles])
     if odd or len(tops) + len(singles) > MOST_ARCHIVE_CALLS:
         with source.export() as stream:
             for member in read_members(stream, "/", strip=0, hash_content=hash_content):
                 found.add(member)
         # An export has no header for the root itself.
         singles, tops = [path for path in singles if path == "/"], []
-    for top in tops:
-        with suppress(PathNotFound), source.archive(top) as stream:
-            for member in read_members(stream, top, strip=1, hash_content=hash_content):
-                found.add(member)
-    for path in singles:
+    for path in [*tops, *singles]:
         with suppress(PathNotFound), source.archive(path) as stream:
-            strip = 0 if path == "/" else 1
-            # A folder's own header comes first; what is below it is not asked for.
-            for member in read_members(stream, path, strip=strip, hash_content=hash_content):
-                found.add(member)
-                break
-    _find_links_among(source, found, singles)
+            for member in read_members(stream, path, strip=int(path != "/"), hash_content=hash_content):
+                found.add(member, fetched_as=path)
+                if path not in tops:
+                    # A folder's own header comes first; what is below it is not asked for.
+                    break
+    _find_links_between_calls(source, found)
     return found
 
 
-def _find_links_among(source: FileSource, found: _Found, singles: Iterable[str]) -> None:
-    """Look again at files that were fetched one by one and look like names of one file."""
+def _find_links_between_calls(source: FileSource, found: _Found) -> None:
+    """Look again at files that came by different calls and look like names of one file.
+
+    Only at those that were hashed: a quick look at the headers shall not end in an export of everything.
+    """
     alike: defaultdict[tuple[object, ...], list[str]] = defaultdict(list)
-    for path in singles:
-        member = found.members.get(path)
-        if member and member.entry.sha256 and member.entry.size_bytes:
+    for path in found.fetched_as:
+        member = found.members[path]
+        if member.entry.sha256:
             alike[(replace(member.entry, path=""), member.mtime)].append(path)
-    suspects = [path for group in alike.values() if len(group) > 1 for path in group]
+    suspects = [
+        path
+        for group in alike.values()
+        if len({found.fetched_as[path] for path in group}) > 1
+        for path in group
+    ]
     if not suspects:
         return
     folder = posixpath.commonpath(suspects)
-    if folder == "/":
-        with source.export() as stream:
-            for member in read_members(stream, "/", strip=0, hash_content=False):
-                found.note_link(member)
-    else:
-        with source.archive(folder) as stream:
-            for member in read_members(stream, folder, strip=1, hash_content=False):
-                found.note_link(member)
+    with source.export() if folder == "/" else source.archive(folder) as stream:
+        for member in read_members(stream, folder, strip=int(folder != "/"), hash_content=False):
+            found.note_link(member)
 
 
 def _first_names(found: _Found, chosen: set[str]) -> dict[str, str]:

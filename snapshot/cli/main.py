@@ -105,6 +105,9 @@ def _exit_code(debug: bool) -> int:
 
 def _as_snap_error(error: BaseException) -> SnapError:
     """What the program did not foresee, as an error that says so in a sentence."""
+    if isinstance(error, click.Abort) and error.__cause__:
+        # click makes one of every KeyboardInterrupt.
+        error = error.__cause__
     if isinstance(error, SnapError):
         return error
     if isinstance(error, Terminated):

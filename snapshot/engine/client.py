@@ -11,7 +11,7 @@ import docker.errors
 
 from snapshot.engine.connection import connect
 from snapshot.engine.endpoint import Endpoint, choose_endpoint
-from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.failures import raise_for_refusal, refusal, translated
 from snapshot.engine.files import ContainerFiles
 from snapshot.engine.output import ContainerOutput
 from snapshot.engine.types import (
@@ -23,7 +23,7 @@ from snapshot.engine.types import (
     Mount,
     PullEvent,
 )
-from snapshot.errors import CommandNotStarted, EngineError, NotFound, PullRefused
+from snapshot.errors import CommandNotStarted, DiskFull, EngineError, NotFound, PullRefused
 
 
 class Engine:
@@ -109,7 +109,7 @@ class Engine:
                 events = self._api.pull(repository, tag, stream=True, decode=True, platform=platform or None)
                 for event in events:
                     if "error" in event:
-                        raise EngineError(str(event["error"]))
+                        raise refusal(500, str(event["error"]), name)
                     detail = event.get("progressDetail") or {}
                     yield PullEvent(
                         layer=str(event.get("id", "")),
@@ -117,7 +117,9 @@ class Engine:
                         current=detail.get("current"),
                         total=detail.get("total"),
                     )
-        except (NotFound, EngineError) as error:
+        except DiskFull:
+            raise
+        except EngineError as error:
             words = error.what.removeprefix("The engine refused: ")
             raise PullRefused(
                 f"'{name}' could not be pulled: {words}",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
+from threading import Event, Timer
 
 from snapshot.changeset.source import FileSource
 from snapshot.engine.client import Engine
 from snapshot.engine.types import ContainerSpec
+from snapshot.errors import SnapError
 from snapshot.image.record import HELPER_LABEL
 
 _MOST_OUTPUT_BYTES = 1 << 20
@@ -21,6 +23,8 @@ def files_of_image(engine: Engine, image_id: str) -> Iterator[FileSource]:
         name="",
         # The engine wants a command, where an image has none; this one is never run.
         command=("/never-started",),
+        # The engine makes the working folder where it is missing, and it may be what was deleted.
+        working_dir="/",
         network="none",
         labels={HELPER_LABEL: "verify"},
     )
@@ -51,10 +55,33 @@ def run_throw_away(
     try:
         with closing(engine.attach(container_id)) as stream:
             engine.start(container_id)
-            exit_code = engine.wait(container_id, timeout_s=timeout_s)
             output = bytearray()
-            for stdout, _ in stream:
-                output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
+            with _killed_after(engine, container_id, timeout_s) as expired:
+                # Read before it has ended: once the engine's buffer is full, the command waits for a reader.
+                for stdout, _ in stream:
+                    output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
+                exit_code = engine.wait(container_id)
+        if expired.is_set():
+            raise TimeoutError(f"still running after {timeout_s} s")
         return exit_code, bytes(output)
     finally:
         engine.remove(container_id)
+
+
+@contextmanager
+def _killed_after(engine: Engine, container_id: str, timeout_s: float) -> Iterator[Event]:
+    """Kill the container if the work inside takes longer than that; the event is then set."""
+    expired = Event()
+
+    def kill() -> None:
+        expired.set()
+        with suppress(SnapError):
+            engine.signal(container_id, "SIGKILL")
+
+    timer = Timer(timeout_s, kill)
+    timer.start()
+    try:
+        yield expired
+    finally:
+        timer.cancel()
+        timer.join()

@@ -1,0 +1,206 @@
+"""Commits of containers in each state, again and again (conformance L)."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import docker
+import pytest
+from sandbox import SNAP, Sandbox
+
+from snapshot import ConfigEdits, Snapshots
+from snapshot.workflow.checks import FileContains
+
+pytestmark = pytest.mark.engine
+
+
+def test_a_second_commit_holds_both_changes_and_stands_on_the_first_base(sandbox: Sandbox) -> None:
+    """F33."""
+    box = sandbox.changed("echo 1 > /one")
+    sandbox.snap("commit", box, sandbox.name("first"))
+    sandbox.sh(box, "echo 2 > /two")
+    sandbox.snap("commit", box, sandbox.name("second"))
+    assert sandbox.output_of(sandbox.name("second"), "cat", "/one", "/two") == "1\n2\n"
+    layers = [
+        len(sandbox.inspect(image)["RootFS"]["Layers"])
+        for image in (sandbox.base_image, sandbox.name("second"))
+    ]
+    assert layers == [1, 2]
+
+
+def test_the_same_container_committed_twice_has_the_same_manifest(sandbox: Sandbox) -> None:
+    """R01."""
+    box = sandbox.changed("mkdir /a && echo 1 > /a/b && rm /bin/wc")
+    digests = []
+    for name in ("one", "two"):
+        done = sandbox.snap("commit", box, sandbox.name(name), "--format", "json")
+        digests.append(json.loads(done.stdout)["changes"]["digest"])
+    assert digests[0] == digests[1]
+
+
+def test_a_snapshot_of_a_snapshot_has_a_record_of_its_own(sandbox: Sandbox) -> None:
+    box = sandbox.changed("echo 1 > /file; echo 1 > /gone")
+    sandbox.snap("commit", box, sandbox.name("first"), "-m", "first")
+    again = sandbox.changed("echo 2 > /file; rm /gone", "again", image=sandbox.name("first"))
+    sandbox.snap("commit", again, sandbox.name("second"), "-m", "second")
+    done = sandbox.snap("verify", sandbox.name("second"), "--absent", "/gone", "--contains", "/file=2")
+    assert f"docker.io/library/{sandbox.name('first')}:latest, 2 layers" in done.stdout
+    assert "second" in sandbox.snap("show", sandbox.name("second")).stdout
+    sandbox.snap("verify", sandbox.name("first"))
+
+
+@pytest.mark.parametrize("pause", ["--pause", "--no-pause"])
+def test_a_running_container_runs_on_and_was_frozen_unless_told_not_to(
+    sandbox: Sandbox, host: str, pause: str
+) -> None:
+    """L02, L03."""
+    box = sandbox.changed("echo > /new")
+    events: list[str] = []
+    watcher = docker.APIClient(host, version="auto", timeout=60)
+    stream = watcher.events(decode=True, filters={"container": box})
+    thread = threading.Thread(target=lambda: events.extend(event["status"] for event in stream), daemon=True)
+    thread.start()
+    sandbox.snap("commit", pause, box, sandbox.name("image"))
+    time.sleep(0.2)
+    stream.close()
+    thread.join(10)
+    watcher.close()
+    assert sandbox.state(box) == "running"
+    assert [event for event in events if "pause" in event or event == "commit"] == (
+        ["pause", "commit", "unpause"] if pause == "--pause" else ["commit"]
+    )
+
+
+def test_a_container_that_the_user_paused_stays_paused(sandbox: Sandbox) -> None:
+    box = sandbox.changed("echo > /new")
+    sandbox.client.pause(box)
+    sandbox.snap("commit", box, sandbox.name("image"))
+    assert sandbox.state(box) == "paused"
+
+
+def test_an_exited_and_a_never_started_container_can_be_committed_and_removed(sandbox: Sandbox) -> None:
+    """L01, L05, L11."""
+    exited, created = sandbox.name("exited"), sandbox.name("created")
+    sandbox.snap("run", "-q", "--network", "none", "--name", exited, sandbox.base_image, "touch", "/new")
+    sandbox.client.create_container(sandbox.base_image, ["true"], name=created)
+    for container in (exited, created):
+        sandbox.snap("commit", container, sandbox.name(f"of-{container[-6:]}"))
+        sandbox.client.remove_container(container)
+        sandbox.snap("verify", sandbox.name(f"of-{container[-6:]}"))
+    assert "none" in sandbox.snap("show", sandbox.name("of-reated")).stdout
+
+
+def test_a_bogus_or_empty_container_is_named(sandbox: Sandbox) -> None:
+    """L07."""
+    assert "'no-such'" in sandbox.snap("commit", "no-such", sandbox.name("image"), expect=1).stderr
+    sandbox.snap("commit", "", sandbox.name("image"), expect=2)
+    assert sandbox.new_images() == set()
+
+
+def test_a_base_that_lost_its_name_still_serves_and_one_that_was_removed_is_named(sandbox: Sandbox) -> None:
+    """L10."""
+    base, box = sandbox.name("base"), sandbox.name("box")
+    sandbox.snap("commit", sandbox.changed("echo > /new", "made"), base)
+    sandbox.snap("run", "-q", "--network", "none", "--name", box, base, "touch", "/more")
+    sandbox.client.tag(base, sandbox.name("other"))
+    sandbox.client.remove_image(base)
+    sandbox.snap("commit", box, sandbox.name("image"))
+    sandbox.client.remove_image(sandbox.name("image"))
+    sandbox.client.remove_image(sandbox.name("other"), force=True)
+    done = sandbox.snap("commit", box, sandbox.name("image"), expect=1)
+    assert "base image" in done.stderr
+    assert sandbox.name("base") in done.stderr
+
+
+def test_a_tag_that_moves_is_said_aloud_and_the_old_image_is_kept(sandbox: Sandbox) -> None:
+    """L16."""
+    box, image = sandbox.changed("echo 1 > /new"), sandbox.name("image")
+    old = sandbox.snap("commit", "-q", box, image).stdout.strip()
+    sandbox.sh(box, "echo 2 > /new")
+    done = sandbox.snap("commit", box, image)
+    assert f"{image}:latest named {old[7:19]} before" in done.stderr
+    assert sandbox.inspect(old)["RepoTags"] == []
+    sandbox.snap("verify", old)
+
+
+def test_a_name_that_means_a_deletion_is_refused_for_safety(sandbox: Sandbox) -> None:
+    box = sandbox.changed("echo x > /tmp/.wh.x")
+    done = sandbox.snap("commit", box, sandbox.name("image"), expect=4)
+    assert "/tmp/.wh.x" in done.stderr
+    assert sandbox.new_images() == set()
+    assert sandbox.state(box) == "running"
+
+
+def test_a_list_too_large_for_labels_is_kept_here_and_missed_elsewhere(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    box = sandbox.changed("mkdir /many; cd /many; for i in $(seq 1500); do echo $i$i > f$i; done")
+    image, elsewhere = sandbox.name("image"), tmp_path / "elsewhere"
+    sandbox.snap("commit", box, image)
+    labels = sandbox.config(image)["Labels"]
+    assert sum(len(value) for key, value in labels.items() if "docker-snap" in key) < 65536
+    sandbox.snap("verify", image)
+    done = sandbox.snap("verify", image, env={"XDG_STATE_HOME": str(elsewhere)}, expect=3)
+    assert "cannot be checked" in done.stdout
+
+
+def test_an_image_that_does_not_verify_gets_no_name_and_is_removed(sandbox: Sandbox) -> None:
+    """The container writes while it is read, and is not paused: what is committed is not what was read."""
+    box = sandbox.hold()
+    old = sandbox.snap("commit", "-q", box, sandbox.name("image")).stdout.strip()
+    made = sandbox.client.exec_create(box, ["/bin/sh", "-c", "while :; do echo x >> /log; done"])
+    sandbox.client.exec_start(made["Id"], detach=True)
+    time.sleep(0.3)
+    images = sandbox.new_images()
+    done = sandbox.snap("commit", "--no-pause", box, sandbox.name("image"), expect=3)
+    assert "/log" in done.stderr
+    assert sandbox.inspect(sandbox.name("image"))["Id"] == old
+    assert sandbox.new_images() == images
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_commit_that_is_stopped_leaves_no_image_and_no_frozen_container(
+    sandbox: Sandbox, number: signal.Signals, status: int
+) -> None:
+    box = sandbox.changed("dd if=/dev/zero of=/large bs=1M count=300")
+    process = subprocess.Popen(
+        [*SNAP, "commit", box, sandbox.name("image")],
+        env=sandbox.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    deadline = time.monotonic() + 30
+    while sandbox.state(box) != "paused" and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == status, errors
+    assert "Traceback" not in errors
+    assert sandbox.state(box) == "running"
+    assert sandbox.new_images() == set()
+
+
+def test_python_does_what_the_command_does_and_prints_nothing(
+    sandbox: Sandbox, host: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    box, image = sandbox.name(), sandbox.name("image")
+    pieces: list[bytes] = []
+    with Snapshots(host) as snap:
+        ran = snap.run(
+            sandbox.base_image, ["sh", "-c", "echo out; echo $WHO >> ch03.txt"],
+            name=box, env={"WHO": "Elton"},
+            network="none", output=lambda out, err: pieces.append(out or err or b""),
+        )  # fmt: skip
+        assert (ran.exit_code, b"".join(pieces)) == (0, b"out\n")
+        assert [change.path for change in snap.diff(box).changeset.changes] == ["/diamol", "/diamol/ch03.txt"]
+        made = snap.commit(box, image, edits=ConfigEdits(env={"SIGNED": "yes"}, cmd=["cat", "ch03.txt"]))
+        assert made.verification is not None
+        assert snap.verify(image, [FileContains("ch03.txt", "Elton")]).passed
+        assert made.image_id in {snapshot.image.id for snapshot in snap.ls().snapshots}
+        assert box in {container.name for container in snap.ls().containers}
+        assert snap.engine().info.os == "linux"
+    assert sandbox.output_of(image) == "Lab solution, by: Elton\n"
+    assert capfd.readouterr() == ("", "")
