@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from typing import IO
 
 from snapshot.changeset.source import FileSource
-from snapshot.errors import EngineGone, PathNotFound
+from snapshot.changeset.tar_members import read_members
+from snapshot.errors import EngineError, EngineGone, PathNotFound
 
 _CHUNK_BYTES = 1 << 20
 
@@ -20,7 +21,25 @@ def path_exists(source: FileSource, path: str) -> bool:
         source.stat(path)
     except PathNotFound:
         return False
+    except EngineError:
+        # Refused are a link that leads round in a circle, and a path with a file on its way.
+        return _is_listed(source, path)
     return True
+
+
+def _is_listed(source: FileSource, path: str) -> bool:
+    """Whether the folder that ``path`` is in has it among what it holds."""
+    folder, _, name = path.rpartition("/")
+    folder = folder or "/"
+    if not path_exists(source, folder):
+        return False
+    stat = source.stat(folder)
+    if stat.is_symlink:
+        folder = stat.link_target
+    strip = int(folder != "/")
+    with source.archive(folder) as stream:
+        members = read_members(stream, folder, strip=strip, hash_content=False)
+        return any(member.entry.path == f"{folder.rstrip('/')}/{name}" for member in members)
 
 
 @contextmanager
@@ -29,10 +48,15 @@ def open_file(source: FileSource, path: str) -> Iterator[IO[bytes]]:
 
     Raises :class:`~snapshot.errors.PathNotFound` where there is none, or something else than a file.
     """
-    stat = source.stat(path)
-    if stat.is_symlink:
-        path = stat.link_target
+    try:
         stat = source.stat(path)
+        if stat.is_symlink:
+            path = stat.link_target
+            stat = source.stat(path)
+    except PathNotFound:
+        raise
+    except EngineError as error:
+        raise PathNotFound(f"'{path}' cannot be looked at: {error.what}") from error
     if not stat.is_regular:
         raise PathNotFound(f"'{path}' is not a regular file.")
     with source.archive(path) as stream:

@@ -9,7 +9,7 @@ import sys
 import traceback
 from importlib import import_module
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -42,6 +42,13 @@ class _Verbs(click.Group):
         command = import_module(f"snapshot.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            # click would end the program here, without a word.
+            raise OutputClosed("The output was closed before everything was written.") from error
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Verbs"):
@@ -136,8 +143,10 @@ def _report(error: SnapError) -> int:
         print("\n".join(lines), file=sys.stderr, flush=True)
     except BrokenPipeError:
         _discard(sys.stderr.fileno())
-    if isinstance(error, OutputClosed):
-        # What is left in the buffer would fail once more when the interpreter ends.
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # What is left in the buffer would fail once more when the interpreter ends, and change the status.
         _discard(sys.stdout.fileno())
     return error.exit_code
 

@@ -13,9 +13,6 @@ import docker
 import pytest
 from sandbox import SNAP, Sandbox
 
-from snapshot import ConfigEdits, Snapshots
-from snapshot.workflow.checks import FileContains
-
 pytestmark = pytest.mark.engine
 
 
@@ -181,26 +178,3 @@ def test_a_commit_that_is_stopped_leaves_no_image_and_no_frozen_container(
     assert "Traceback" not in errors
     assert sandbox.state(box) == "running"
     assert sandbox.new_images() == set()
-
-
-def test_python_does_what_the_command_does_and_prints_nothing(
-    sandbox: Sandbox, host: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    box, image = sandbox.name(), sandbox.name("image")
-    pieces: list[bytes] = []
-    with Snapshots(host) as snap:
-        ran = snap.run(
-            sandbox.base_image, ["sh", "-c", "echo out; echo $WHO >> ch03.txt"],
-            name=box, env={"WHO": "Elton"},
-            network="none", output=lambda out, err: pieces.append(out or err or b""),
-        )  # fmt: skip
-        assert (ran.exit_code, b"".join(pieces)) == (0, b"out\n")
-        assert [change.path for change in snap.diff(box).changeset.changes] == ["/diamol", "/diamol/ch03.txt"]
-        made = snap.commit(box, image, edits=ConfigEdits(env={"SIGNED": "yes"}, cmd=["cat", "ch03.txt"]))
-        assert made.verification is not None
-        assert snap.verify(image, [FileContains("ch03.txt", "Elton")]).passed
-        assert made.image_id in {snapshot.image.id for snapshot in snap.ls().snapshots}
-        assert box in {container.name for container in snap.ls().containers}
-        assert snap.engine().info.os == "linux"
-    assert sandbox.output_of(image) == "Lab solution, by: Elton\n"
-    assert capfd.readouterr() == ("", "")

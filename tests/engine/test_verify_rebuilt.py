@@ -1,0 +1,117 @@
+"""Images that others made of a snapshot, with its labels on them: what ``snap verify`` says of those."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from doctor import put_together, take_apart
+from sandbox import Sandbox
+from trees import never_started
+
+pytestmark = pytest.mark.engine
+
+PREFIX = "io.github.docker-snap"
+RECORD = {f"{PREFIX}.{suffix}" for suffix in ("record", "manifest", "seal")}
+
+
+@pytest.fixture
+def snapshot(sandbox: Sandbox) -> str:
+    """An image with one new file."""
+    box, image = sandbox.changed("echo x > /new"), sandbox.name("image")
+    sandbox.snap("commit", box, image)
+    return image
+
+
+def verdicts(sandbox: Sandbox, image: str, *options: str) -> dict[str, tuple[bool, str]]:
+    """What verify found wrong or right in an image that fails."""
+    done = sandbox.snap("verify", image, "--format", "json", *options, expect=3)
+    document: dict[str, Any] = json.loads(done.stdout)
+    assert document["passed"] is False
+    return {f["subject"]: (f["passed"], f["detail"]) for f in document["findings"]}
+
+
+def engine_commit(sandbox: Sandbox, image: str, script: str) -> str:
+    """An image that the engine's own commit makes: it inherits all labels."""
+    name = sandbox.name("on-top")
+    box = sandbox.changed(script, "top", image=image)
+    sandbox.client.commit(box, name, changes='CMD ["/bin/sh"]')
+    return name
+
+
+def test_a_layer_of_the_engines_own_commit_on_top_is_named(sandbox: Sandbox, snapshot: str) -> None:
+    found = verdicts(sandbox, engine_commit(sandbox, snapshot, "touch /evil"))
+    assert found["base"][0] is False
+    assert "2 layers stand on" in found["base"][1]
+    assert found["changes"][0] is True
+
+
+def test_what_the_engines_own_commit_did_to_recorded_files_is_named(sandbox: Sandbox, snapshot: str) -> None:
+    found = verdicts(sandbox, engine_commit(sandbox, snapshot, "echo y > /new; echo z >> ch03.txt"))
+    passed, detail = found["A /new"]
+    assert not passed
+    assert detail.startswith("sha256 is ")
+
+
+def test_a_flattened_copy_has_the_files_and_not_the_layers(sandbox: Sandbox, snapshot: str) -> None:
+    """V13: the findings say which of the two it is."""
+    flat = sandbox.name("flat")
+    labels = sandbox.config(snapshot)["Labels"]
+    changes = [f"LABEL {json.dumps(key)}={_quoted(value)}" for key, value in labels.items()]
+    with never_started(sandbox.client, snapshot, sandbox.name("look")) as look:
+        tar = b"".join(sandbox.client.export(look))
+    sandbox.client.import_image_from_data(tar, flat, changes=[*changes, "WORKDIR /diamol"])
+    found = verdicts(sandbox, flat)
+    assert found["record"] == (True, "sealed")
+    assert found["base"][0] is False
+    assert found["changes"] == (True, "1 path as recorded")
+
+
+def _quoted(value: str) -> str:
+    """A label's value for a Dockerfile instruction, in which ``$``, quotes and backslashes mean something."""
+    return '"' + value.replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") + '"'
+
+
+def test_a_record_on_an_image_it_is_not_of_does_not_pass(sandbox: Sandbox, snapshot: str) -> None:
+    """V10: all labels of the snapshot on the base alone, which lacks the file."""
+    parts = take_apart(sandbox.client, sandbox.base_image)
+    parts.config["config"]["Labels"] = sandbox.config(snapshot)["Labels"]
+    put_together(sandbox.client, parts, sandbox.name("other"))
+    found = verdicts(sandbox, sandbox.name("other"))
+    assert found["record"][0] is True
+    assert found["A /new"] == (False, "is missing")
+
+
+def test_an_image_whose_labels_were_all_removed_has_no_record(sandbox: Sandbox, snapshot: str) -> None:
+    """V10: with nothing left of it, an image is one like any other; it does not pass unasked."""
+    parts = take_apart(sandbox.client, snapshot)
+    for key in RECORD:
+        del parts.labels[key]
+    put_together(sandbox.client, parts, sandbox.name("bare"))
+    assert "has no record" in sandbox.snap("verify", sandbox.name("bare"), expect=2).stderr
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{}",
+        "[]",
+        "null",
+        '"x"',
+        '{"schema":99}',
+        "{" * 5000,
+        '{"schema":1,"base":{"name":3}}',
+        "x" * (1 << 17),
+    ],
+    ids=lambda text: text[:24],
+)
+def test_a_record_of_a_strangers_making_is_a_finding_and_no_crash(
+    sandbox: Sandbox, snapshot: str, text: str
+) -> None:
+    parts = take_apart(sandbox.client, snapshot)
+    parts.labels[f"{PREFIX}.record"] = text
+    put_together(sandbox.client, parts, sandbox.name("forged"))
+    done = sandbox.snap("verify", sandbox.name("forged"), expect=3)
+    assert done.stdout.startswith("FAIL  record")
+    assert "Traceback" not in done.stderr
