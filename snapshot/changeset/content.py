@@ -56,7 +56,9 @@ def open_file(source: FileSource, path: str) -> Iterator[IO[bytes]]:
     except PathNotFound:
         raise
     except EngineError as error:
-        raise PathNotFound(f"'{path}' cannot be looked at: {error.what}") from error
+        raise PathNotFound(
+            f"'{path}' leads to no file: a file stands on its way, or links go round in a circle."
+        ) from error
     if not stat.is_regular:
         raise PathNotFound(f"'{path}' is not a regular file.")
     with source.archive(path) as stream:

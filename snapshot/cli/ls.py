@@ -61,7 +61,7 @@ def _image_row(snapshot: Snapshot) -> list[str]:
         "image",
         printable(", ".join(image.tags)) or "-",
         short_id(image.id),
-        base_in_words(record) if record else "-",
+        printable(base_in_words(record)) if record else "-",
         changes_in_words(record) if record else "record damaged",
         printable(image.created[:19]),
     ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +24,11 @@ from snapshot.engine.types import (
     Mount,
     PullEvent,
 )
-from snapshot.errors import CommandNotStarted, DiskFull, EngineError, NotFound, PullRefused
+from snapshot.errors import CommandNotStarted, DiskFull, EngineError, NotFound, PullRefused, SnapError
+
+# Ctrl-C is to be answered at once, so not for long.
+_MOST_LOOKS = 4
+_LOOK_EVERY_S = 0.25
 
 
 class Engine:
@@ -132,12 +137,26 @@ class Engine:
         The engine merges ``config`` with the container's own: see
         :func:`snapshot.image.engine_commit.merged_by_engine`. The container is not paused by this call.
         """
-        with translated(container_id):
-            # docker-py's `changes` would travel in the URL, where an engine takes 64 KiB at most.
-            answer = self._api.commit(
-                container_id, author=author, message=message, pause=False, conf=config.to_api()
-            )
+        try:
+            with translated(container_id):
+                # docker-py's `changes` would travel in the URL, where an engine takes 64 KiB at most.
+                answer = self._api.commit(
+                    container_id, author=author, message=message, pause=False, conf=config.to_api()
+                )
+        except KeyboardInterrupt:
+            _look_for_a_while(lambda: self._removed_committed(config))
+            raise
         return str(answer["Id"])
+
+    def _removed_committed(self, config: Config) -> bool:
+        """Remove the unnamed image with all labels of ``config``, if there is one by now."""
+        with translated():
+            found = self._api.images(filters={"dangling": True})
+        for item in found:
+            if config.labels and config.labels.items() <= (item.get("Labels") or {}).items():
+                self.remove_image(item["Id"])
+                return True
+        return False
 
     def tag(self, image_id: str, repository: str, tag: str) -> None:
         """Give an image a name; an image that has this name now loses it."""
@@ -171,24 +190,44 @@ class Engine:
         return ContainerFiles(self._api, container_id)
 
     def create(self, spec: ContainerSpec) -> str:
-        """Make a container and return its ID; it is not started."""
-        with translated(spec.name):
-            answer = self._api.create_container(
-                image=spec.image,
-                command=list(spec.command) or None,
-                entrypoint=list(spec.entrypoint) or None,
-                environment=list(spec.env),
-                working_dir=spec.working_dir or None,
-                user=spec.user or None,
-                volumes=list(spec.volumes),
-                name=spec.name or None,
-                labels=dict(spec.labels),
-                platform=spec.platform or None,
-                host_config=self._api.create_host_config(
-                    binds=list(spec.binds) or None, network_mode=spec.network or None
-                ),
-            )
+        """Make a container and return its ID; it is not started.
+
+        A call that is interrupted leaves none where ``spec`` has a name and labels to know it by.
+        """
+        try:
+            with translated(spec.name):
+                answer = self._api.create_container(
+                    image=spec.image,
+                    command=list(spec.command) or None,
+                    entrypoint=list(spec.entrypoint) or None,
+                    environment=list(spec.env),
+                    working_dir=spec.working_dir or None,
+                    user=spec.user or None,
+                    volumes=list(spec.volumes),
+                    name=spec.name or None,
+                    labels=dict(spec.labels),
+                    platform=spec.platform or None,
+                    host_config=self._api.create_host_config(
+                        binds=list(spec.binds) or None, network_mode=spec.network or None
+                    ),
+                )
+        except KeyboardInterrupt:
+            if spec.name and spec.labels:
+                _look_for_a_while(lambda: self._removed_created(spec))
+            raise
         return str(answer["Id"])
+
+    def _removed_created(self, spec: ContainerSpec) -> bool:
+        """Remove the never-started container of that name and those labels, if there is one by now."""
+        try:
+            found = self.container(spec.name)
+        except NotFound:
+            return False
+        labels = found.config.labels.items()
+        if found.name == spec.name and found.state == "created" and spec.labels.items() <= labels:
+            self.remove(found.id)
+            return True
+        return False
 
     def start(self, container_id: str) -> None:
         """Start a container; raises :class:`~snapshot.errors.CommandNotStarted`."""
@@ -233,9 +272,16 @@ class Engine:
             self._api.kill(container_id, name)
 
     def pause(self, container_id: str) -> None:
-        """Freeze all processes of a container."""
-        with translated(container_id):
-            self._api.pause(container_id)
+        """Freeze all processes of a container.
+
+        A call that is interrupted waits for its effect, so that a look afterwards tells what is to be undone.
+        """
+        try:
+            with translated(container_id):
+                self._api.pause(container_id)
+        except KeyboardInterrupt:
+            _look_for_a_while(lambda: self.container(container_id).state == "paused")
+            raise
 
     def unpause(self, container_id: str) -> None:
         """Let the processes of a paused container go on."""
@@ -251,6 +297,15 @@ class Engine:
         """Remove a container, running or not, with its anonymous volumes; one that is gone is fine."""
         with suppress(NotFound), translated(container_id):
             self._api.remove_container(container_id, force=True, v=True)
+
+
+def _look_for_a_while(look: Callable[[], bool]) -> None:
+    """Look until it has been found: the engine goes on with a call that was interrupted here."""
+    with suppress(SnapError):
+        for _ in range(_MOST_LOOKS):
+            if look():
+                return
+            time.sleep(_LOOK_EVERY_S)
 
 
 def _image(answer: Mapping[str, Any]) -> Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from threading import Event, Timer
@@ -20,7 +21,7 @@ def files_of_image(engine: Engine, image_id: str) -> Iterator[FileSource]:
     """The files of an image, through a container that is made and never started."""
     spec = ContainerSpec(
         image=image_id,
-        name="",
+        name=_name(),
         # The engine wants a command, where an image has none; this one is never run.
         command=("/never-started",),
         # The engine makes the working folder where it is missing, and it may be what was deleted.
@@ -45,7 +46,7 @@ def run_throw_away(
     """
     spec = ContainerSpec(
         image=image_id,
-        name="",
+        name=_name(),
         entrypoint=argv[:1],
         command=argv[1:],
         network="none",
@@ -85,3 +86,8 @@ def _killed_after(engine: Engine, container_id: str, timeout_s: float) -> Iterat
     finally:
         timer.cancel()
         timer.join()
+
+
+def _name() -> str:
+    """A name that is nobody else's, by which the engine can be asked for it at any point."""
+    return f"snap-verify-{secrets.token_hex(8)}"

@@ -163,11 +163,13 @@ def _name_made_free(engine: Engine, name: str) -> Iterator[None]:
     if old is None or old.name != name:
         yield
         return
-    engine.rename(old.id, f"{name}-replaced-{secrets.token_hex(4)}")
     try:
+        engine.rename(old.id, f"{name}-replaced-{secrets.token_hex(4)}")
         yield
     except BaseException:
-        engine.rename(old.id, name)
+        # Asked, not assumed: the call to rename may have been interrupted on either side of its effect.
+        if engine.container(old.id).name != name:
+            engine.rename(old.id, name)
         raise
     engine.remove(old.id)
 

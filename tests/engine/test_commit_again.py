@@ -115,3 +115,13 @@ def test_a_file_that_changes_between_reading_and_committing_is_named(sandbox: Sa
     assert sandbox.snap("verify", image, expect=3).stdout.count("FAIL") == 1
     # Frozen, it holds still.
     sandbox.snap("commit", box, image)
+
+
+def test_links_that_go_round_in_a_circle_are_committed_as_they_are(sandbox: Sandbox) -> None:
+    """F14: the engine answers the archive call for such a path with a failure."""
+    box, image = sandbox.changed("ln -s self /self; ln -s b /a; ln -s a /b"), sandbox.name("image")
+    lines = sandbox.snap("diff", box).stdout.splitlines()
+    assert [line.rpartition("  ")[2] for line in lines] == ["/a -> b", "/b -> a", "/self -> self"]
+    sandbox.snap("commit", box, image)
+    sandbox.snap("verify", image, "--file", "/self")
+    assert sandbox.output_of(image, "readlink", "/self") == "self\n"

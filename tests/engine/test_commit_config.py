@@ -225,3 +225,17 @@ def test_mounts_are_not_in_the_config_and_are_named(sandbox: Sandbox, tmp_path: 
     assert "the data of the bind at /foo" in done.stderr
     assert not sandbox.config(sandbox.name("image")).get("Volumes")
     assert sandbox.output_of(sandbox.name("image"), "ls", "/foo") == ""
+
+
+def test_a_published_port_goes_in_with_the_engines_commit_and_is_named(sandbox: Sandbox) -> None:
+    """M17: an image of ours is to expose what was asked for alone; what cannot be left out is said."""
+    name = sandbox.name()
+    ports = sandbox.client.create_host_config(port_bindings={80: 8585})
+    sandbox.client.create_container(
+        sandbox.base_image, ["true"], name=name, ports=[80], volumes=["/data"], host_config=ports
+    )
+    done = sandbox.snap("commit", name, sandbox.name("image"), "--expose", "81", "--format", "json")
+    assert json.loads(done.stdout)["kept_by_engine"] == ["port 80/tcp", "volume /data"]
+    assert "port 80/tcp, volume /data" in done.stderr
+    assert sandbox.config(sandbox.name("image"))["ExposedPorts"] == {"80/tcp": {}, "81/tcp": {}}
+    sandbox.snap("verify", sandbox.name("image"))

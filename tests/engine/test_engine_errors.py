@@ -449,10 +449,15 @@ def test_a_run_that_is_stopped_stops_its_command_and_keeps_the_container(
     assert sandbox.client.inspect_container(name)["State"]["ExitCode"] == container_status
 
 
+@pytest.mark.parametrize("engine_hears_it", [False, True])
 @pytest.mark.parametrize(
     ("sign", "verb"),
     [
         pytest.param(b"/create?", ["run", "--name", "NEW", "IMAGE"], id="create"),
+        pytest.param(b"/create?", ["run", "--replace", "--name", "BOX", "IMAGE"], id="create, replace"),
+        pytest.param(b"/rename?", ["run", "--replace", "--name", "BOX", "IMAGE"], id="rename, replace"),
+        pytest.param(b"/create?", ["commit", "BOX", "NEW"], id="commit, verifying"),
+        pytest.param(b"/pause", ["commit", "BOX", "NEW"], id="commit, pausing"),
         pytest.param(b"/start", ["run", "--name", "NEW", "IMAGE"], id="start"),
         pytest.param(b"/start", ["run", "--replace", "--name", "BOX", "IMAGE"], id="replace"),
         pytest.param(b"/changes", ["diff", "BOX"], id="diff"),
@@ -462,14 +467,14 @@ def test_a_run_that_is_stopped_stops_its_command_and_keeps_the_container(
     ],
 )
 def test_ctrl_c_at_any_point_leaves_everything_as_it_was(
-    sandbox: Sandbox, socket_folder: Path, sign: bytes, verb: list[str]
+    sandbox: Sandbox, socket_folder: Path, sign: bytes, verb: list[str], engine_hears_it: bool
 ) -> None:
     box = sandbox.changed("echo x > /new")
     before = containers(sandbox.client)
     places = {"BOX": box, "NEW": sandbox.name("new"), "IMAGE": sandbox.base_image}
     words = [places.get(word, word) for word in verb]
     with (
-        Proxy(sandbox.host, socket_folder, sign, request_passes=False) as proxy,
+        Proxy(sandbox.host, socket_folder, sign, request_passes=engine_hears_it) as proxy,
         started_snap(sandbox, "--host", proxy.url, *words) as process,
     ):
         assert proxy.stopped.wait(20)

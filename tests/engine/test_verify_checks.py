@@ -20,6 +20,7 @@ from snapshot.workflow.checks import RunOutputs
 
 pytestmark = pytest.mark.engine
 
+ODD_NAMES = ["-rf", "--help", "*", "a b", "host:", "%41", "ünïcode", "new\nline"]
 BORDER = b"x" * ((1 << 20) - 3) + b"needle" + b"y" * 100
 
 
@@ -32,7 +33,10 @@ def image(
     name = space.name("plain")
     link = entry("diamol/link", type=tarfile.SYMTYPE, linkname="../diamol/ch03.txt")
     dangling = entry("diamol/dangling", type=tarfile.SYMTYPE, linkname="/nowhere")
-    tar = lookalike.root_tar({"diamol/ch03.txt": b"by: Elton", "big": BORDER}, extra=[link, dangling])
+    above = entry("diamol/above", type=tarfile.SYMTYPE, linkname="../../../../../etc/passwd")
+    loop = entry("diamol/loop", type=tarfile.SYMTYPE, linkname="loop")
+    files = {"diamol/ch03.txt": b"by: Elton", "big": BORDER} | {f"odd/{name}": b"x" for name in ODD_NAMES}
+    tar = lookalike.root_tar(files, extra=[link, dangling, above, loop])
     changes = [
         "WORKDIR /diamol",
         "ENV TARGET=blog",
@@ -56,7 +60,10 @@ def image(
         ["--contains", "ch03.txt=Elton"],
         ["--contains", "link=by: "],
         ["--contains", "/big=needle"],
+        ["--contains", "above=root:x:0:0:root:/root:/bin/sh\nnobody:x:65534"],
+        ["--file", "loop"],
         ["--absent", "/root/.bash_history"],
+        ["--absent", "ch03.txt/below"],
         ["--label", "team=lab"],
         ["--env", "TARGET=blog"],
         ["--run", "cat ch03.txt", "--expect", "Elton"],
@@ -80,6 +87,11 @@ def test_a_check_that_holds_passes(sandbox: Sandbox, image: str, options: list[s
         ["--contains", "ch03.txt=Carla"],
         ["--contains", "/diamol=Elton"],
         ["--contains", "dangling=Elton"],
+        ["--contains", "loop=Elton"],
+        ["--contains", "ch03.txt/below=Elton"],
+        ["--file", "ch03.txt/below"],
+        ["--absent", "dangling"],
+        ["--absent", "loop"],
         ["--contains", "/big=nneedle"],
         ["--absent", "ch03.txt"],
         ["--label", "team=other"],
@@ -112,6 +124,25 @@ def test_a_command_that_does_not_end_is_ended(sandbox: Sandbox, image: str, host
         verification = snap.verify(image, [RunOutputs(("sleep", "60"), timeout_s=1)])
     assert [finding.detail for finding in verification.findings] == ["did not end within 1 s"]
     assert sandbox.strays() == []
+
+
+def test_a_command_that_prints_more_than_the_engine_buffers_ends(
+    sandbox: Sandbox, image: str, host: str
+) -> None:
+    much = RunOutputs(("sh", "-c", "yes abcdefg | head -c 5000000"), "abcdefg", timeout_s=20)
+    endless = RunOutputs(("yes",), timeout_s=1)
+    with Snapshots(host) as snap:
+        found = snap.verify(image, [much, endless]).findings
+    assert [finding.detail for finding in found] == ["printed the text", "did not end within 1 s"]
+    assert sandbox.strays() == []
+
+
+def test_odd_paths_are_taken_literally(sandbox: Sandbox, image: str) -> None:
+    """V20."""
+    wanted = [f"--file=/odd/{name}" for name in ODD_NAMES]
+    absent = ["--absent=/odd/?", "--absent=/odd/A", "--absent=/o*", "--absent=/odd/$(id)"]
+    done = sandbox.snap("verify", image, *wanted, *absent)
+    assert len(done.stdout.splitlines()) == len(wanted) + len(absent)
 
 
 def test_nothing_of_an_image_is_started_and_nothing_is_left(sandbox: Sandbox, image: str, host: str) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import tarfile
 from typing import Any
 
 import pytest
-from doctor import put_together, take_apart
+from doctor import Entry, edited, entry, put_together, take_apart
 from sandbox import Sandbox
 from trees import never_started
 
@@ -81,6 +82,46 @@ def test_a_record_on_an_image_it_is_not_of_does_not_pass(sandbox: Sandbox, snaps
     found = verdicts(sandbox, sandbox.name("other"))
     assert found["record"][0] is True
     assert found["A /new"] == (False, "is missing")
+
+
+@pytest.mark.parametrize(
+    ("instead", "named"),
+    [
+        pytest.param(entry("app", b"evil"), {"A /app", "A /app/a"}, id="file"),
+        pytest.param(
+            entry("app", type=tarfile.SYMTYPE, linkname="app"), {"A /app", "A /app/a"}, id="link to itself"
+        ),
+        # What is found by way of the link is the same; the link is not what was there.
+        pytest.param(
+            entry("app", type=tarfile.SYMTYPE, linkname="/elsewhere"), {"A /app"}, id="link to its like"
+        ),
+    ],
+)
+def test_a_folder_with_something_else_in_its_place_is_named(
+    sandbox: Sandbox, instead: Entry, named: set[str]
+) -> None:
+    box = sandbox.changed("for f in app elsewhere; do mkdir /$f; echo x > /$f/a; done")
+    sandbox.snap("commit", box, sandbox.name("image"))
+    parts = take_apart(sandbox.client, sandbox.name("image"))
+    parts.layers[-1] = edited(
+        parts.layers[-1],
+        lambda info, content: None if info.name.startswith("app") else (info, content),
+        [instead],
+    )
+    put_together(sandbox.client, parts, sandbox.name("doctored"))
+    found = verdicts(sandbox, sandbox.name("doctored"))
+    assert found["A /app"][1].startswith("type is ")
+    failed = {subject for subject, (passed, _) in found.items() if not passed}
+    assert failed == named
+
+
+@pytest.mark.xfail(strict=True, reason="the record knows its own paths alone, and no digest of the layer")
+def test_a_path_too_many_in_the_layer_is_named(sandbox: Sandbox, snapshot: str) -> None:
+    parts = take_apart(sandbox.client, snapshot)
+    more = [entry("bin/evil", b"x", mode=0o755), entry("etc/passwd", b"the base's, replaced")]
+    parts.layers[-1] = edited(parts.layers[-1], lambda *each: each, more)
+    put_together(sandbox.client, parts, sandbox.name("doctored"))
+    assert sandbox.snap("verify", sandbox.name("doctored"), expect=None).returncode == 3
 
 
 def test_an_image_whose_labels_were_all_removed_has_no_record(sandbox: Sandbox, snapshot: str) -> None:
