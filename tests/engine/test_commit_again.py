@@ -101,6 +101,7 @@ def test_commits_onto_the_name_of_their_own_base_pile_up(sandbox: Sandbox) -> No
 
 def test_a_file_that_changes_between_reading_and_committing_is_named(sandbox: Sandbox) -> None:
     box, image = sandbox.hold(), sandbox.name("image")
+    old = sandbox.snap("commit", "-q", box, image).stdout.strip()
     # Rewritten in place, so that it has one size and can be read at any moment.
     rewrite = 'i=10000000; printf "$i" > /race; while :; do i=$((i+1)); printf "$i" 1<>/race; done'
     made = sandbox.client.exec_create(box, ["/bin/sh", "-c", rewrite])
@@ -110,6 +111,7 @@ def test_a_file_that_changes_between_reading_and_committing_is_named(sandbox: Sa
     done = sandbox.snap("commit", "--no-pause", box, image, expect=3)
     assert "FAIL A /race: sha256 is" in done.stderr
     assert sandbox.new_images() == images
+    assert sandbox.inspect(image)["Id"] == old, "the name was to stay where it was"
 
     sandbox.snap("commit", "--no-pause", "--no-verify", box, image)
     assert sandbox.snap("verify", image, expect=3).stdout.count("FAIL") == 1

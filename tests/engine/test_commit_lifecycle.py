@@ -146,20 +146,6 @@ def test_a_list_too_large_for_labels_is_kept_here_and_missed_elsewhere(
     assert "cannot be checked" in done.stdout
 
 
-def test_an_image_that_does_not_verify_gets_no_name_and_is_removed(sandbox: Sandbox) -> None:
-    """The container writes while it is read, and is not paused: what is committed is not what was read."""
-    box = sandbox.hold()
-    old = sandbox.snap("commit", "-q", box, sandbox.name("image")).stdout.strip()
-    made = sandbox.client.exec_create(box, ["/bin/sh", "-c", "while :; do echo x >> /log; done"])
-    sandbox.client.exec_start(made["Id"], detach=True)
-    time.sleep(0.3)
-    images = sandbox.new_images()
-    done = sandbox.snap("commit", "--no-pause", box, sandbox.name("image"), expect=3)
-    assert "/log" in done.stderr
-    assert sandbox.inspect(sandbox.name("image"))["Id"] == old
-    assert sandbox.new_images() == images
-
-
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_commit_that_is_stopped_leaves_no_image_and_no_frozen_container(
     sandbox: Sandbox, number: signal.Signals, status: int
