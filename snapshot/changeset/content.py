@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO
 
 from snapshot.changeset.source import FileSource
-from snapshot.changeset.tar_members import read_members
+from snapshot.changeset.tar_members import read_members, sha256_hex
 from snapshot.errors import EngineError, EngineGone, PathNotFound
 
 _CHUNK_BYTES = 1 << 20
@@ -75,11 +74,8 @@ def open_file(source: FileSource, path: str) -> Iterator[IO[bytes]]:
 
 def sha256_of(source: FileSource, path: str) -> str:
     """Hex sha256 of a regular file's content; raises :class:`~snapshot.errors.PathNotFound`."""
-    digest = hashlib.sha256()
     with open_file(source, path) as content:
-        while chunk := content.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return sha256_hex(content)
 
 
 def file_contains(source: FileSource, path: str, text: bytes) -> bool:

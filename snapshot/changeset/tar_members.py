@@ -59,7 +59,7 @@ def read_members(stream: IO[bytes], root: str, *, strip: int, hash_content: bool
                     yield Member(entry, info.mtime, link_to=_absolute(info.linkname, root, strip))
                 elif info.type in _TYPES:
                     content = tar.extractfile(info) if hash_content and info.isfile() else None
-                    digest = _sha256(content) if content else ""
+                    digest = sha256_hex(content) if content else ""
                     yield Member(_entry(info, path, _TYPES[info.type], digest), info.mtime)
     except tarfile.TarError as error:
         raise EngineGone(
@@ -88,7 +88,8 @@ def _entry(info: tarfile.TarInfo, path: str, file_type: FileType, sha256: str = 
     )
 
 
-def _sha256(content: IO[bytes]) -> str:
+def sha256_hex(content: IO[bytes]) -> str:
+    """Hex sha256 of a stream, read to its end in bounded memory."""
     digest = hashlib.sha256()
     while chunk := content.read(_CHUNK_BYTES):
         digest.update(chunk)

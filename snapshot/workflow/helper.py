@@ -29,11 +29,8 @@ def files_of_image(engine: Engine, image_id: str) -> Iterator[FileSource]:
         network="none",
         labels={HELPER_LABEL: "verify"},
     )
-    container_id = engine.create(spec)
-    try:
+    with _created(engine, spec) as container_id:
         yield engine.files(container_id)
-    finally:
-        engine.remove(container_id)
 
 
 def run_throw_away(
@@ -52,19 +49,25 @@ def run_throw_away(
         network="none",
         labels={HELPER_LABEL: "verify"},
     )
+    with _created(engine, spec) as container_id, closing(engine.attach(container_id)) as stream:
+        engine.start(container_id)
+        output = bytearray()
+        with _killed_after(engine, container_id, timeout_s) as expired:
+            # Read before it has ended: once the engine's buffer is full, the command waits for a reader.
+            for stdout, _ in stream:
+                output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
+            exit_code = engine.wait(container_id)
+    if expired.is_set():
+        raise TimeoutError(f"still running after {timeout_s} s")
+    return exit_code, bytes(output)
+
+
+@contextmanager
+def _created(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
+    """A container for as long as the work inside takes, by its ID."""
     container_id = engine.create(spec)
     try:
-        with closing(engine.attach(container_id)) as stream:
-            engine.start(container_id)
-            output = bytearray()
-            with _killed_after(engine, container_id, timeout_s) as expired:
-                # Read before it has ended: once the engine's buffer is full, the command waits for a reader.
-                for stdout, _ in stream:
-                    output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
-                exit_code = engine.wait(container_id)
-        if expired.is_set():
-            raise TimeoutError(f"still running after {timeout_s} s")
-        return exit_code, bytes(output)
+        yield container_id
     finally:
         engine.remove(container_id)
 
