@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import suppress
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
 from pathlib import Path
 
 import docker
@@ -15,6 +16,62 @@ from docker.errors import NotFound
 from sandbox import Sandbox
 
 __all__ = ["Sandbox"]
+
+KINDS = ("docker20", "docker28", "docker28-containerd", "podman")  #: as scripts/engine has them
+#: Files whose tests are about something else than the engine: they run on one kind alone.
+ONCE = ("test_scripts.py", "test_docs.py", "test_lab.py")
+_left_out: Counter[str] = Counter()  # reasons
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "only_on(*kinds, reason): for these of scripts/engine's kinds alone; deselected on the others",
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests that are not for the engine at hand, and remember why."""
+    for item in items:
+        if (
+            item.path.parent == Path(__file__).parent
+            and item.path.name in ONCE
+            and item.get_closest_marker("engine")
+        ):
+            item.add_marker(pytest.mark.only_on("docker20", reason=f"{item.path.name} runs once"))
+    kind = engine_kind() if any(item.get_closest_marker("only_on") for item in items) else None
+    if kind is None:
+        return
+    others = []
+    for item in items:
+        for mark in item.iter_markers("only_on"):
+            unknown = set(mark.args) - set(KINDS)
+            assert not unknown, f"{item.nodeid}: only_on has no kinds {unknown}"
+            if kind not in mark.args:
+                _left_out[mark.kwargs["reason"]] += 1
+                others.append(item)
+                break
+    config.hook.pytest_deselected(items=others)
+    items[:] = [item for item in items if item not in others]
+
+
+def pytest_report_collectionfinish() -> Sequence[str]:
+    return [f"not for this engine: {count} tests, {reason}" for reason, count in _left_out.items()]
+
+
+def engine_kind() -> str | None:
+    """Which of scripts/engine's kinds the engine is, or is like; ``None`` where there is none to ask."""
+    if kind := os.environ.get("SNAP_TEST_ENGINE"):
+        return kind
+    if not (host := os.environ.get("SNAP_TEST_HOST")):
+        return None
+    with closing(docker.APIClient(host, version="auto")) as client:
+        version, info = client.version(), client.info()
+    if any(part["Name"] == "Podman Engine" for part in version.get("Components", ())):
+        return "podman"
+    if any("containerd.snapshotter" in value for _, value in info.get("DriverStatus") or ()):
+        return "docker28-containerd"
+    return "docker20" if int(version["Version"].partition(".")[0]) < 23 else "docker28"
 
 
 @pytest.fixture(scope="session")

@@ -14,13 +14,16 @@ import pytest
 from processes import wait_until
 
 _SCRIPT = Path(__file__).parents[2] / "scripts" / "engine"
+_KIND = os.environ.get("SNAP_TEST_ENGINE", "docker20")
 _NAME = "small"
+_NOT_TO_BE_HAD = 4
 
 
 class SecondEngine:
     """A private engine of ``scripts/engine``; its folder is a mounted tmpfs."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, kind: str = _KIND) -> None:
+        self.kind = kind
         self._base = base
         self.folder = base / _NAME
         self.host = f"unix://{self.folder}/docker.sock"
@@ -47,25 +50,31 @@ class SecondEngine:
     def _call(self, command: str) -> None:
         environment = {**os.environ, "SNAP_ENGINES": str(self._base)}
         done = subprocess.run(
-            [_SCRIPT, command, _NAME],
+            [_SCRIPT, command, self.kind, _NAME],
             env=environment,
             capture_output=True,
             text=True,
             timeout=120,
             check=False,
         )
+        if done.returncode == _NOT_TO_BE_HAD:
+            pytest.skip(done.stderr.splitlines()[-1])
         if done.returncode:
             pytest.fail(f"scripts/engine {command}: {done.stderr}")
 
 
 @contextmanager
-def small_engine(size_mb: int) -> Iterator[SecondEngine]:
-    """An engine whose disk is that small; skips the test where that takes rights that are not there."""
+def small_engine(size_mb: int, kind: str = _KIND) -> Iterator[SecondEngine]:
+    """An engine whose disk is that small; skips the test where that takes rights that are not there.
+
+    ``kind`` is one of ``scripts/engine``'s, by default that of the engine at hand. One that cannot be had on
+    this machine skips the test too; ``scripts/test`` says in its last line that it was not run.
+    """
     if os.geteuid() != 0:
         pytest.skip("an engine of its own needs root")
     # The sockets' addresses leave room for a short path alone.
     with tempfile.TemporaryDirectory(prefix="snap-", dir="/tmp") as name:
-        engine = SecondEngine(Path(name))
+        engine = SecondEngine(Path(name), kind)
         engine.folder.mkdir()
         with mounted_tmpfs(engine.folder, f"{size_mb}m"):
             try:
@@ -73,6 +82,21 @@ def small_engine(size_mb: int) -> Iterator[SecondEngine]:
                 yield engine
             finally:
                 engine.down()
+
+
+@contextmanager
+def other_engine(kind: str) -> Iterator[SecondEngine]:
+    """An engine of that kind on the disk that temporary files are on; fails where it cannot be had."""
+    with tempfile.TemporaryDirectory(prefix="snap-", dir="/tmp") as name:
+        engine = SecondEngine(Path(name), kind)
+        try:
+            try:
+                engine.up()
+            except pytest.skip.Exception as reason:
+                pytest.fail(str(reason), pytrace=False)
+            yield engine
+        finally:
+            engine.down()
 
 
 @contextmanager
