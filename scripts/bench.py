@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import median
 
+from bench_commit import CASES, KINDS, BenchFailed, commit
 from tabulate import tabulate
 
 
@@ -58,12 +59,21 @@ def main() -> int:
     what = parser.add_subparsers(dest="what", required=True, metavar="WHAT")
     starting = what.add_parser("start", help="snap --help and --version against a bare interpreter")
     starting.add_argument("--runs", type=int, default=20, metavar="N", help="of each command [%(default)s]")
+    committing = what.add_parser("commit", help="snap commit against the engine's own tools; needs root")
+    committing.add_argument("--runs", type=int, default=5, metavar="N", help="of each way [%(default)s]")
+    committing.add_argument(
+        "--engine", action="append", choices=KINDS, help="one of scripts/engine's kinds [all]"
+    )
+    committing.add_argument("--case", action="append", choices=CASES, help="what to measure [all]")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
     try:
-        start(arguments.runs)
-    except subprocess.CalledProcessError as error:
+        if arguments.what == "start":
+            start(arguments.runs)
+        else:
+            commit(arguments.engine or KINDS, arguments.case or CASES, arguments.runs)
+    except (subprocess.CalledProcessError, BenchFailed) as error:
         print(f"scripts/bench: {error}", file=sys.stderr)
         return 1
     return 0
