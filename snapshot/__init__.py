@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from snapshot.api import Snapshots as Snapshots
     from snapshot.errors import SnapError as SnapError
     from snapshot.image.config_edits import ConfigEdits as ConfigEdits
+    from snapshot.workflow.commit import CommitOptions as CommitOptions
 
-__all__ = ["ConfigEdits", "SnapError", "Snapshots", "__version__"]
+__all__ = ["CommitOptions", "ConfigEdits", "SnapError", "Snapshots", "__version__"]
 
 _HOMES = {
+    "CommitOptions": "snapshot.workflow.commit",
     "ConfigEdits": "snapshot.image.config_edits",
     "SnapError": "snapshot.errors",
     "Snapshots": "snapshot.api",

@@ -7,9 +7,8 @@ from types import TracebackType
 
 from snapshot.engine.client import Engine
 from snapshot.engine.types import ContainerSpec
-from snapshot.image.config_edits import ConfigEdits
 from snapshot.workflow.checks import Check
-from snapshot.workflow.commit import CommitResult, commit
+from snapshot.workflow.commit import CommitOptions, CommitResult, commit
 from snapshot.workflow.diff import Difference, diff
 from snapshot.workflow.engine import EngineReport, describe_engine
 from snapshot.workflow.ls import Listing, ls
@@ -115,34 +114,16 @@ class Snapshots:
         )
 
     def commit(
-        self,
-        container: str,
-        image: str | None = None,
-        *,
-        message: str = "",
-        author: str = "",
-        edits: ConfigEdits | None = None,
-        keep_env: bool = False,
-        pause: bool = True,
-        check: bool = True,
+        self, container: str, image: str | None = None, options: CommitOptions | None = None
     ) -> CommitResult:
         """Make an image of a container's changes; see :func:`snapshot.workflow.commit.commit`."""
-        return commit(
-            self._engine,
-            container,
-            image,
-            message=message,
-            author=author,
-            edits=edits,
-            keep_env=keep_env,
-            pause=pause,
-            check=check,
-            progress=self._progress,
-        )
+        return commit(self._engine, container, image, options, progress=self._progress)
 
-    def verify(self, image: str, checks: Sequence[Check] = ()) -> Verification:
+    def verify(
+        self, image: str, checks: Sequence[Check] = (), *, deep: bool = False, base: str = ""
+    ) -> Verification:
         """Hold an image against its record; see :func:`snapshot.workflow.verify.verify`."""
-        return verify(self._engine, image, checks, progress=self._progress)
+        return verify(self._engine, image, checks, deep=deep, base=base, progress=self._progress)
 
     def ls(self) -> Listing:
         """The containers and images that snap made."""

@@ -88,6 +88,10 @@ class PullRefused(EngineError):
     """The registry did not hand the image out, or none could be reached."""
 
 
+class SparseLoadRefused(EngineError):
+    """The engine did not take an image without the layers that it has, or made something else of it."""
+
+
 class DiskFull(EngineError):
     """There is no room left, on the engine's disk or on this machine's."""
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO
 
+from snapshot.changeset.entry import FileType
+from snapshot.changeset.member import Chunk
 from snapshot.changeset.source import FileSource
-from snapshot.changeset.tar_members import read_members, sha256_hex
-from snapshot.errors import EngineError, EngineGone, PathNotFound
-
-_CHUNK_BYTES = 1 << 20
+from snapshot.changeset.tar_reader import read_members
+from snapshot.errors import EngineError, PathNotFound
 
 
 def path_exists(source: FileSource, path: str) -> bool:
@@ -37,13 +36,13 @@ def _is_listed(source: FileSource, path: str) -> bool:
         folder = stat.link_target
     strip = int(folder != "/")
     with source.archive(folder) as stream:
-        members = read_members(stream, folder, strip=strip, hash_content=False)
+        members = read_members(stream, folder, strip=strip)
         return any(member.entry.path == f"{folder.rstrip('/')}/{name}" for member in members)
 
 
 @contextmanager
-def open_file(source: FileSource, path: str) -> Iterator[IO[bytes]]:
-    """The content of a regular file, to be read forwards; a symlink is followed inside the container.
+def open_file(source: FileSource, path: str) -> Iterator[Iterable[Chunk]]:
+    """The content of a regular file in pieces; a symlink is followed inside the container.
 
     Raises :class:`~snapshot.errors.PathNotFound` where there is none, or something else than a file.
     """
@@ -61,21 +60,19 @@ def open_file(source: FileSource, path: str) -> Iterator[IO[bytes]]:
     if not stat.is_regular:
         raise PathNotFound(f"'{path}' is not a regular file.")
     with source.archive(path) as stream:
-        try:
-            with tarfile.open(fileobj=stream, mode="r|") as tar:
-                member = tar.next()
-                content = tar.extractfile(member) if member and member.isfile() else None
-                if content is None:
-                    raise PathNotFound(f"'{path}' cannot be read.")
-                yield content
-        except tarfile.TarError as error:
-            raise EngineGone(f"The engine's archive of '{path}' broke off ({error}).") from error
+        member = next(read_members(stream, path, strip=1), None)
+        if member is None or member.link_to or member.entry.type is not FileType.FILE:
+            raise PathNotFound(f"'{path}' cannot be read.")
+        yield member.content()
 
 
 def sha256_of(source: FileSource, path: str) -> str:
     """Hex sha256 of a regular file's content; raises :class:`~snapshot.errors.PathNotFound`."""
+    digest = hashlib.sha256()
     with open_file(source, path) as content:
-        return sha256_hex(content)
+        for chunk in content:
+            digest.update(chunk)
+    return digest.hexdigest()
 
 
 def file_contains(source: FileSource, path: str, text: bytes) -> bool:
@@ -84,9 +81,9 @@ def file_contains(source: FileSource, path: str, text: bytes) -> bool:
         return True
     tail = b""
     with open_file(source, path) as content:
-        while chunk := content.read(_CHUNK_BYTES):
+        for chunk in content:
             # A match may lie across the edge of two chunks.
-            window = tail + chunk
+            window = tail + bytes(chunk)
             if text in window:
                 return True
             tail = window[len(window) - len(text) + 1 :] if len(text) > 1 else b""

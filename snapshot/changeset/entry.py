@@ -20,7 +20,7 @@ class FileType(enum.Enum):
     FIFO = "fifo"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class FileEntry:
     """What stands at one path.
 
@@ -42,6 +42,8 @@ class FileEntry:
         For the second and later names of one file among the changed paths: the first name.
     device:
         ``MAJOR:MINOR`` of a device.
+    capability:
+        Hex digits of the xattr ``security.capability``; empty where there is none.
     """
 
     path: str
@@ -54,6 +56,7 @@ class FileEntry:
     link_target: str = ""
     hard_link: str = ""
     device: str = ""
+    capability: str = ""
 
     @property
     def owner(self) -> str:

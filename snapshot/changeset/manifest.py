@@ -69,7 +69,7 @@ def _line(values: list[Any]) -> bytes:
 def _fields(file: FileEntry | None) -> list[Any]:
     if file is None:
         return []
-    return [
+    fields = [
         file.type.value,
         file.mode,
         file.uid,
@@ -80,6 +80,7 @@ def _fields(file: FileEntry | None) -> list[Any]:
         file.hard_link,
         file.device,
     ]
+    return [*fields, file.capability] if file.capability else fields
 
 
 def _path_change(values: Any) -> PathChange:
@@ -88,9 +89,9 @@ def _path_change(values: Any) -> PathChange:
         raise ManifestDamaged(f"{path!r} is no absolute path")
     if not fields:
         return PathChange(ChangeKind.DELETED, path)
-    file_type, mode, uid, gid, size_bytes, sha256, link_target, hard_link, device = fields
+    file_type, mode, uid, gid, size_bytes, sha256, link_target, hard_link, device, *capability = fields
     numbers = (mode, uid, gid, size_bytes)
-    texts = (sha256, link_target, hard_link, device)
+    texts = (sha256, link_target, hard_link, device, *capability)
     if not (all(type(n) is int for n in numbers) and all(isinstance(t, str) for t in texts)):
         raise ManifestDamaged(f"the entry of {path!r} has fields of wrong types")
     entry = FileEntry(path, FileType(file_type), *numbers, *texts)

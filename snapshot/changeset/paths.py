@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from snapshot.engine.types import Change, ChangeKind
 
 #: Files that an engine binds over or makes in every container: what stands there is not the user's.
-#: moby 20.10 to 28 (``/.dockerenv``, ``/etc/…``, ``/dev/…``), Podman 4 (``/run/.containerenv``).
+#: moby 20.10 to 28 (``/.dockerenv``, ``/etc/…``, ``/dev/…``), Podman 4 (``/run/.containerenv``,
+#: ``/etc/mtab``).
 ENGINE_FILES = frozenset(
     {
         "/.dockerenv",
@@ -17,6 +19,7 @@ ENGINE_FILES = frozenset(
         "/etc/hosts",
         "/etc/hostname",
         "/etc/resolv.conf",
+        "/etc/mtab",
         "/dev",
         "/proc",
         "/sys",
@@ -26,17 +29,17 @@ ENGINE_FILES = frozenset(
 _SURROGATE_ESCAPE = re.compile("[\udc80-\udcff]")
 
 
-def component_order(path: str) -> tuple[str, ...]:
-    """Sort key of the canonical order: lexical, a path component at a time.
+def component_order(path: str) -> list[bytes]:
+    """Sort key of the canonical order: lexical by bytes, a path component at a time.
 
     >>> sorted(["/a.b", "/a", "/a/c"], key=component_order)
     ['/a', '/a/c', '/a.b']
     """
-    return tuple(path.strip("/").split("/"))
+    return path.strip("/").encode("utf-8", "surrogateescape").split(b"/")
 
 
 def as_the_engine_lists(path: str) -> str:
-    """``path`` as the engine's JSON has it: each byte that is not UTF-8 became U+FFFD (Go's encoder).
+    r"""``path`` as the engine's JSON has it: each byte that is not UTF-8 became U+FFFD (Go's encoder).
 
     >>> as_the_engine_lists("/caf\udce9")
     '/caf\ufffd'
@@ -84,34 +87,82 @@ def split_off_engine_paths(
     else changed. (A folder whose mode alone was changed has no engine path below it, so it stays.)
     """
     hidden = ENGINE_FILES | {posixpath.normpath(point) for point in mount_points}
-    ordered = sorted(changes, key=lambda change: component_order(change.path))
-    owned: set[str] = set()
-    above_owned: set[str] = set()
+    parts = part_from_below(
+        changes,
+        goes=lambda change: _is_hidden(change.path, hidden),
+        follows=lambda change: change.kind is not ChangeKind.DELETED,
+    )
+    owned = sorted(parts.left_out + parts.followers, key=lambda change: component_order(change.path))
+    return parts.kept, owned
+
+
+class Parts(NamedTuple):
+    """Changes parted in three, each in canonical order.
+
+    ``followers`` are folders that were listed for the sake of what is left out below them.
+    """
+
+    kept: list[Change]
+    left_out: list[Change]
+    followers: list[Change]
+
+
+def part_from_below(
+    changes: Iterable[Change], goes: Callable[[Change], bool], follows: Callable[[Change], bool]
+) -> Parts:
+    """Part changes so that what is kept has the folders that it stands in.
+
+    Parameters
+    ----------
+    changes:
+        In any order.
+    goes:
+        Whether a change is to be left out. It is kept all the same where it is a folder that something
+        kept stands in. Asked before ``follows``, for every change that is no such folder.
+    follows:
+        Whether a folder goes along with what is left out below it, nothing below it being kept.
+    """
+    parts = Parts([], [], [])
+    above_left_out: set[str] = set()
     above_kept: set[str] = set()
     # Backwards, what is below a folder comes before the folder itself.
-    for change in reversed(ordered):
-        for_their_sake = (
-            change.path in above_owned
-            and change.path not in above_kept
-            and change.kind is not ChangeKind.DELETED
-        )
-        if for_their_sake or _is_hidden(change.path, hidden):
-            owned.add(change.path)
-            above_owned.update(_folders_above(change.path))
+    for change in sorted(changes, key=lambda change: component_order(change.path), reverse=True):
+        needed = change.path in above_kept and change.kind is not ChangeKind.DELETED
+        if not needed and goes(change):
+            parts.left_out.append(change)
+            _add_folders_above(change.path, above_left_out)
+        elif not needed and change.path in above_left_out and follows(change):
+            parts.followers.append(change)
         else:
-            above_kept.update(_folders_above(change.path))
-    kept = [change for change in ordered if change.path not in owned]
-    left_out = [change for change in ordered if change.path in owned]
-    return kept, left_out
+            parts.kept.append(change)
+            _add_folders_above(change.path, above_kept)
+    for part in parts:
+        part.reverse()
+    return parts
+
+
+def is_engine_path(path: str) -> bool:
+    """Whether what stands at ``path`` is the engine's own in every container.
+
+    >>> is_engine_path("/dev/null"), is_engine_path("/etc/hosts.allow")
+    (True, False)
+    """
+    return _is_hidden(path, ENGINE_FILES)
 
 
 def _is_hidden(path: str, hidden: frozenset[str]) -> bool:
-    return path in hidden or any(folder in hidden for folder in _folders_above(path))
+    return path in hidden or any(folder in hidden for folder in folders_above(path))
 
 
-def _folders_above(path: str) -> list[str]:
+def folders_above(path: str) -> Iterator[str]:
     """The folders on the way to ``path``, nearest first, the root left out."""
-    folders = []
     while (path := posixpath.dirname(path)) not in {"", "/"}:
-        folders.append(path)
-    return folders
+        yield path
+
+
+def _add_folders_above(path: str, folders: set[str]) -> None:
+    """Add the folders on the way to ``path``; where one is among ``folders``, those above it are as well."""
+    for folder in folders_above(path):
+        if folder in folders:
+            return
+        folders.add(folder)

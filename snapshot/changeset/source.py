@@ -10,7 +10,16 @@ from snapshot.engine.types import Change, PathStat
 
 
 class FileSource(Protocol):
-    """The files of one container; the engine's archive calls in the shape of an interface."""
+    """The files of one container; the engine's archive calls in the shape of an interface.
+
+    Where ``gives_single_paths`` is not so, an archive has true names and content, and other owners; only an
+    export is true altogether.
+    """
+
+    @property
+    def gives_single_paths(self) -> bool:
+        """Whether :meth:`archive` gives all that a layer needs."""
+        ...
 
     def changes(self) -> Sequence[Change]:
         """What was added, changed and deleted against the container's image, in any order."""

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +18,47 @@ from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
+    from snapshot.changeset.capture import LeftOut
+    from snapshot.changeset.exclusion import Rule
     from snapshot.image.record import Record
     from snapshot.workflow.commit import CommitResult
+
+_LAST_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that RFC 3339 can write
+_IGNORE_FILE = Path(".snapignore")
+
+
+def _moment(text: str) -> int:
+    """Seconds since 1970, or RFC 3339, as whole seconds since 1970."""
+    if re.fullmatch("[0-9]{1,12}", text):
+        if int(text) > _LAST_S:
+            raise click.BadParameter(f"{text!r} is after the year 9999.")
+        return int(text)
+    try:
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time: 1767225600, or 2026-01-01T00:00:00Z.") from None
+    if moment.tzinfo is None:
+        raise click.BadParameter(f"{text!r} names no time zone: add Z for UTC, or +02:00.")
+    return int(moment.timestamp())
+
+
+def _show_junk(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        from snapshot.changeset.junk import junk_as_ignore_file
+
+        click.echo(junk_as_ignore_file(), nl=False)
+        context.exit()
+
+
+def _ignored() -> list[Rule]:
+    """The rules of the ``.snapignore`` in the folder where the command is run."""
+    from snapshot.changeset.exclusion import MOST_FILE_CHARACTERS, parse_ignore_file
+
+    try:
+        with _IGNORE_FILE.open(encoding="utf-8", errors="surrogateescape") as file:
+            return parse_ignore_file(file.read(MOST_FILE_CHARACTERS + 1))
+    except FileNotFoundError:
+        return []
 
 
 @click.command()
@@ -28,7 +70,7 @@ if TYPE_CHECKING:
     "--change",
     multiple=True,
     metavar="INSTRUCTION",
-    help="Dockerfile instruction to apply: CMD, ENTRYPOINT, ENV, EXPOSE, … as in 'CMD [\"app\"]'.",
+    help="Dockerfile instruction to apply, as in 'CMD [\"app\"]'.",
 )
 @click.option("--env", multiple=True, type=key_value, metavar="KEY=VALUE", help="Variable of the image.")
 @click.option("--cmd", metavar="COMMAND", help="Default command: a JSON list, or a line for the shell.")
@@ -41,10 +83,52 @@ if TYPE_CHECKING:
 @click.option("--healthcheck", metavar="CHECK", help="'[--interval=5s …] CMD COMMAND' or 'NONE'.")
 @click.option("--onbuild", multiple=True, metavar="INSTRUCTION", help="Instruction for builds on this image.")
 @click.option("--keep-env", is_flag=True, help="Take the env that the container was given into the image.")
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these changed paths.")
+@click.option(
+    "--include", multiple=True, metavar="GLOB", help="Take in again what --exclude and the like leave out."
+)
+@click.option("--junk", is_flag=True, help="Leave out caches, logs, histories, temporary files.")
+@click.option(
+    "--show-junk",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_show_junk,
+    help="Print what --junk leaves out, as a .snapignore, and exit.",
+)
+@click.option("--squash", is_flag=True, help="Fold the layers that snap added to the base into one.")
+@click.option(
+    "--timestamp",
+    type=_moment,
+    envvar="SOURCE_DATE_EPOCH",
+    metavar="TIME",
+    help="Take this for now, and for newer files' times: seconds since 1970, or as 2026-01-31T12:00:00Z."
+    "  [env: SOURCE_DATE_EPOCH]",
+)
+@click.option(
+    "--method",
+    type=click.Choice(["auto", "sealed", "engine"]),
+    default="auto",
+    show_default=True,
+    help="Make the layer here, or leave it to the engine's own commit.",
+)
+@click.option(
+    "--capture",
+    type=click.Choice(["auto", "direct", "api"]),
+    default="auto",
+    show_default=True,
+    help="Read files where the engine keeps them, or through its API.",
+)
 @click.option(
     "--pause/--no-pause", default=True, show_default=True, help="Freeze a running container meanwhile."
 )
-@click.option("--no-verify", is_flag=True, help="Do not read the image back.")
+@click.option("--no-verify", is_flag=True, help="Do not verify the image.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the image to a file, an OCI and Docker archive, and not to the engine.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print the image's ID alone.")
 @click.option(
     "--iidfile", type=click.Path(path_type=Path, dir_okay=False), help="Write the image's ID to a file."
@@ -66,8 +150,16 @@ def command(
     message: str,
     author: str,
     keep_env: bool,
+    exclude: tuple[str, ...],
+    include: tuple[str, ...],
+    junk: bool,
+    squash: bool,
+    timestamp: int | None,
+    method: str,
+    capture: str,
     pause: bool,
     no_verify: bool,
+    output: Path | None,
     quiet: bool,
     iidfile: Path | None,
     metadata_file: Path | None,
@@ -82,35 +174,48 @@ def command(
     $ snap commit ch03 ch03-change -m "sign the lab"
     $ snap commit ping web-ping -c 'CMD ["node","/web-ping/app.js"]' --env METHOD=HEAD --workdir /web-ping
     """
-    for path in (iidfile, metadata_file):
+    for path in (iidfile, metadata_file, output):
         _check_can_be_written(path)
+    from snapshot.changeset.exclusion import Exclusion
+    from snapshot.changeset.junk import junk_rules
     from snapshot.image.config_edits import ConfigEdits
-    from snapshot.workflow.commit import commit
+    from snapshot.workflow.commit import CommitOptions, Method, commit
+    from snapshot.workflow.methods.interface import CaptureWay
 
     progress = session.progress()
     result = commit(
         session.engine(),
         container,
         image,
-        message=message,
-        author=author,
-        edits=ConfigEdits(
-            instructions=edits["change"],
-            env=dict(edits["env"]),
-            labels=dict(edits["label"]),
-            cmd=edits["cmd"],
-            entrypoint=edits["entrypoint"],
-            working_dir=edits["workdir"],
-            user=edits["user"],
-            exposed_ports=edits["expose"],
-            volumes=edits["volume"],
-            stop_signal=edits["stop_signal"],
-            healthcheck=edits["healthcheck"],
-            on_build=edits["onbuild"],
+        CommitOptions(
+            message=message,
+            author=author,
+            edits=ConfigEdits(
+                instructions=edits["change"],
+                env=dict(edits["env"]),
+                labels=dict(edits["label"]),
+                cmd=edits["cmd"],
+                entrypoint=edits["entrypoint"],
+                working_dir=edits["workdir"],
+                user=edits["user"],
+                exposed_ports=edits["expose"],
+                volumes=edits["volume"],
+                stop_signal=edits["stop_signal"],
+                healthcheck=edits["healthcheck"],
+                on_build=edits["onbuild"],
+            ),
+            keep_env=keep_env,
+            exclusion=Exclusion.of(
+                junk=junk_rules() if junk else (), ignored=_ignored(), exclude=exclude, include=include
+            ),
+            squash=squash,
+            method=Method(method),
+            capture=CaptureWay(capture),
+            fixed_time_s=timestamp,
+            pause=pause,
+            check=not no_verify,
+            output=output,
         ),
-        keep_env=keep_env,
-        pause=pause,
-        check=not no_verify,
         progress=progress,
     )
     progress.clear()
@@ -141,26 +246,43 @@ def base_in_words(record: Record) -> str:
 
 def _check_can_be_written(path: Path | None) -> None:
     """Find out before an image is made whether its ID can be written down."""
-    if path and not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+    folder = path.absolute().parent if path else Path()
+    if path and not (folder.is_dir() and os.access(path if path.exists() else folder, os.W_OK)):
         raise click.BadParameter(f"{str(path)!r} cannot be written.")
 
 
 def _rows(result: CommitResult) -> list[list[str]]:
     record = result.record
-    if result.verification is None:
-        verified = "no, as asked"
+    if result.output:
+        made = ["file", f"{printable(str(result.output))}, {count(result.output.stat().st_size, 'byte')}"]
+    elif result.verification is None:
+        made = ["verified", "no, as asked"]
     else:
-        verified = f"yes, {count(len(result.verification.findings), 'check')} passed"
+        made = ["verified", f"yes, {count(len(result.verification.findings), 'check')} passed"]
     return [
         ["image", result.name or "no name"],
         ["id", result.image_id],
         ["base", base_in_words(record)],
         ["changes", changes_in_words(record)],
-        ["verified", verified],
+        made,
+    ]
+
+
+def left_out_in_words(left_out: Sequence[LeftOut]) -> list[str]:
+    """A line for each rule that left something out: how many paths, and the bytes saved."""
+    by_rule: dict[str, list[LeftOut]] = {}
+    for item in left_out:
+        by_rule.setdefault(item.rule, []).append(item)
+    return [
+        f"left out by {rule}: {count(len(items), 'path')},"
+        f" {count(sum(item.size_bytes for item in items), 'byte')}"
+        for rule, items in by_rule.items()
     ]
 
 
 def _note_surprises(result: CommitResult, quiet: bool) -> None:
+    from snapshot.workflow.commit import MANY_LAYERS
+
     if result.moved_from:
         note(
             f"{result.name} named {short_id(result.moved_from)} before; that image is kept, without this name"
@@ -170,10 +292,16 @@ def _note_surprises(result: CommitResult, quiet: bool) -> None:
             f"went in from the container, since the engine's commit leaves nothing out:"
             f" {', '.join(result.record.kept_by_engine)}"
         )
+    if result.fell_back:
+        note(f"made by the engine's own commit, and read back: {result.fell_back}")
+    for line in left_out_in_words(result.left_out):
+        note(line)
+    if result.layer_count >= MANY_LAYERS:
+        note(f"the image has {result.layer_count} layers; --squash folds those that snap added into one")
     for entry in result.changeset.skipped:
         note(f"not in the image: {entry.path} ({entry.reason})")
     note_mounts(result.container.mounts)
-    if not quiet:
+    if not quiet and not result.output:
         name = result.name or short_id(result.image_id)
         note(f"Next: snap verify {name}, snap run {name}")
 
@@ -195,7 +323,14 @@ def _document(result: CommitResult) -> dict[str, Any]:
             "size_bytes": record.size_bytes,
             "digest": record.manifest_digest,
         },
+        "method": record.method,
+        "fell_back": result.fell_back or None,
+        "layer": record.diff_id or None,
+        "left_out": [
+            {"path": item.path, "rule": item.rule, "size_bytes": item.size_bytes} for item in result.left_out
+        ],
         "kept_by_engine": list(record.kept_by_engine),
         "skipped": list(record.skipped),
+        "output": str(result.output) if result.output else None,
         "verified": None if result.verification is None else result.verification.passed,
     }

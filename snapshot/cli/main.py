@@ -66,10 +66,10 @@ class _Verbs(click.Group):
 @click.option("-H", "--host", metavar="URL", help="Address of the engine, such as unix:///run/docker.sock.")
 @click.option("--context", metavar="NAME", help="Docker context that names the engine.")
 @click.option(
-    "--debug", is_flag=True, expose_value=False, help="Show where in the program an error comes from."
+    "--debug", is_flag=True, help="Say how the work is done, and where in the program an error comes from."
 )
 @click.pass_context
-def cli(ctx: click.Context, host: str | None, context: str | None) -> None:
+def cli(ctx: click.Context, host: str | None, context: str | None, debug: bool) -> None:
     """Make container images without a Dockerfile.
 
     Run a container, change it, see the difference, commit it, verify the image.
@@ -80,7 +80,7 @@ def cli(ctx: click.Context, host: str | None, context: str | None) -> None:
     $ snap commit ch03 ch03-change -m "sign the lab"
     $ snap verify ch03-change
     """
-    ctx.obj = Session(host, context)
+    ctx.obj = Session(host, context, debug)
 
 
 def main() -> NoReturn:

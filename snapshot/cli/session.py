@@ -18,6 +18,7 @@ class Session:
 
     host: str | None
     context: str | None
+    debug: bool = False
 
     def engine(self) -> Engine:
         """Connect; the connection is closed when the verb ends."""
@@ -31,7 +32,7 @@ class Session:
         """Progress on stderr, cleared when the verb ends."""
         from snapshot.cli.progress import TerminalProgress
 
-        progress = TerminalProgress()
+        progress = TerminalProgress(details=self.debug)
         click.get_current_context().call_on_close(progress.clear)
         return progress
 

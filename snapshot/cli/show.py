@@ -10,9 +10,10 @@ from snapshot.cli.commit import base_in_words, changes_in_words
 from snapshot.cli.diff import change_document
 from snapshot.cli.options import format_option
 from snapshot.cli.session import Session, pass_session
-from snapshot.cli.text import note, print_json, printable, table
+from snapshot.cli.text import count, note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
+    from snapshot.image.record import Record
     from snapshot.workflow.show import ContainerView, ImageView
 
 _MOST_PATHS_SHOWN = 20
@@ -67,22 +68,34 @@ def _image_rows(view: ImageView) -> list[tuple[str, str]]:
         return [*rows, ("record", f"damaged: {view.damage}" if view.damage else "none")]
     rows += [
         ("base", base_in_words(record)),
-        ("container", record.container),
+        ("container", record.container or "not told"),
         ("message", record.message or "none"),
         ("author", record.author or "none"),
         ("changes", changes_in_words(record)),
+        ("layer", _layer_in_words(record)),
         ("manifest", record.manifest_digest),
         ("made by", record.tool),
     ]
+    if record.first_base:
+        rows.insert(4, ("first base", f"{record.first_base.name} ({short_id(record.first_base.digest)})"))
     if record.kept_by_engine:
         rows.append(("from the container", ", ".join(record.kept_by_engine)))
+    if record.left_out:
+        saved = f"{count(record.left_out, 'path')}, {count(record.left_out_bytes, 'byte')}"
+        rows.append(("left out", f"{saved}, by {', '.join(record.left_out_by)}"))
     if record.skipped:
-        rows.append(("left out", ", ".join(record.skipped)))
+        rows.append(("not in it", ", ".join(record.skipped)))
     if view.changes is None:
         return [*rows, ("paths", "listed where it was committed")]
     rows += [("", f"{change.kind.value} {change.path}") for change in view.changes[:_MOST_PATHS_SHOWN]]
     hidden = len(view.changes) - _MOST_PATHS_SHOWN
     return [*rows, ("", f"and {hidden:,} more: --format json has all")] if hidden > 0 else rows
+
+
+def _layer_in_words(record: Record) -> str:
+    if record.method != "sealed":
+        return "made by the engine"
+    return record.diff_id or "none was added"
 
 
 def _container_document(view: ContainerView) -> dict[str, Any]:

@@ -53,6 +53,8 @@ def _path_sha256(text: str) -> tuple[str, str]:
     help="COMMAND ends well in a throw-away container without network.",
 )
 @click.option("--expect", metavar="TEXT", help="What --run prints holds TEXT.")
+@click.option("--deep", is_flag=True, help="Read every recorded path back, too.")
+@click.option("--base", default="", metavar="IMAGE", help="IMAGE is the recorded base.")
 @format_option
 @click.argument("image")
 @pass_session
@@ -66,13 +68,16 @@ def command(
     env: tuple[tuple[str, str], ...],
     run_command: str | None,
     expect: str | None,
+    deep: bool,
+    base: str,
     output_format: str,
     image: str,
 ) -> int:
     """Hold IMAGE against its record, and against checks of your own.
 
-    Nothing of the image is executed, save by --run: its files are read through a container that is never
-    started. Relative paths start at the image's working folder. Exits with 3 if anything is off.
+    A sealed image is proven by the digests of its layers, at once. Nothing of it is executed, save by --run:
+    where files are read, it is through a container that is never started. Relative paths start at the image's
+    working folder. Exits with 3 if anything is off.
 
     \b
     $ snap verify ch03-change
@@ -94,7 +99,7 @@ def command(
     if run_command is not None:
         wanted.append(checks.RunOutputs(_arguments(run_command), expect))
     progress = session.progress()
-    verification = verify(session.engine(), image, wanted, progress=progress)
+    verification = verify(session.engine(), image, wanted, deep=deep, base=base, progress=progress)
     progress.clear()
     if output_format == "json":
         print_json(_document(verification))

@@ -3,28 +3,47 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any
+from dataclasses import replace
+from functools import cached_property, partial
 
 import docker
 import docker.errors
 
+from snapshot.engine.answers import read_container, read_image, read_version
 from snapshot.engine.connection import connect
 from snapshot.engine.endpoint import Endpoint, choose_endpoint
-from snapshot.engine.failures import raise_for_refusal, refusal, translated
+from snapshot.engine.failures import (
+    is_read_timeout,
+    not_started,
+    raise_for_refusal,
+    refusal,
+    translated,
+)
 from snapshot.engine.files import ContainerFiles
 from snapshot.engine.output import ContainerOutput
+from snapshot.engine.podman_commit import as_commit_takes_it, instructions
+from snapshot.engine.podman_files import PodmanFiles, files_of_base
+from snapshot.engine.podman_images import PodmanImages, refuse_other_platform
+from snapshot.engine.transfer import ImageTransfer
 from snapshot.engine.types import (
     Config,
     Container,
     ContainerSpec,
     EngineInfo,
+    EngineVersion,
     Image,
-    Mount,
     PullEvent,
 )
-from snapshot.errors import CommandNotStarted, DiskFull, EngineError, NotFound, PullRefused, SnapError
+from snapshot.errors import (
+    ContainerNotFound,
+    DiskFull,
+    EngineError,
+    NotFound,
+    PullRefused,
+    SnapError,
+)
 
 # Ctrl-C is to be answered at once, so not for long.
 _MOST_LOOKS = 4
@@ -62,24 +81,37 @@ class Engine:
         """Close the connections."""
         self._api.close()
 
+    @cached_property
+    def version(self) -> EngineVersion:
+        """Name and version of the engine; asked once."""
+        with translated():
+            return read_version(self._api.version())
+
+    @cached_property
+    def is_podman(self) -> bool:
+        """Whether it is Podman, which speaks Docker's API with words of its own; asked once."""
+        with translated():
+            # Its answer to /version takes half a second.
+            response = self._api.get(f"{self._api.base_url}/_ping", timeout=self._api.timeout)
+            return "Libpod-API-Version" in response.headers
+
     def info(self) -> EngineInfo:
         """What the engine is and what it runs on."""
         with translated():
-            version = self._api.version()
             info = self._api.info()
             networks = self._api.networks()
-        components = {part.get("Name") for part in version.get("Components") or ()}
+        version = self.version
         driver_type = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2)
         snapshotter = str(driver_type.get("driver-type", "")).startswith("io.containerd.snapshotter")
         bridge = any(network["Name"] in {"bridge", "podman"} for network in networks)
         return EngineInfo(
-            name="Podman" if "Podman Engine" in components else "Docker",
-            version=str(version.get("Version", "")),
-            api_version=str(version.get("ApiVersion", "")),
+            name=version.name,
+            version=version.version,
+            api_version=version.api_version,
             storage_driver=str(info.get("Driver", "")),
             image_store="containerd" if snapshotter else "classic",
-            os=str(version.get("Os", "")),
-            architecture=str(version.get("Arch", "")),
+            os=version.os,
+            architecture=version.architecture,
             has_default_network=bridge,
             can_pause=bool(info.get("CgroupDriver", "none") != "none"),
         )
@@ -89,7 +121,13 @@ class Engine:
     def image(self, name: str) -> Image:
         """The image of that name or ID; raises :class:`~snapshot.errors.ImageNotFound`."""
         with translated(name):
-            return _image(self._api.inspect_image(name))  # type: ignore[no-untyped-call]
+            answer = self._api.inspect_image(name)  # type: ignore[no-untyped-call]
+            image = read_image(answer)
+            return self._podman_images.completed(image, answer) if self.is_podman else image
+
+    @cached_property
+    def _podman_images(self) -> PodmanImages:
+        return PodmanImages(self._api, is_local=self.endpoint.url.startswith("unix://"))
 
     def images_with_label(self, label: str) -> list[Image]:
         """All images that carry ``label``, newest first."""
@@ -101,6 +139,11 @@ class Engine:
             with suppress(NotFound):
                 images.append(self.image(item["Id"]))
         return sorted(images, key=lambda image: image.created, reverse=True)
+
+    @cached_property
+    def transfer(self) -> ImageTransfer:
+        """Loading, saving and the history of images."""
+        return ImageTransfer(self._api)
 
     def pull(self, repository: str, tag: str, platform: str = "") -> Iterator[PullEvent]:
         """Pull an image, giving the engine's progress as it comes.
@@ -137,16 +180,26 @@ class Engine:
         The engine merges ``config`` with the container's own: see
         :func:`snapshot.image.engine_commit.merged_by_engine`. The container is not paused by this call.
         """
+        told = instructions(config, self._base_config(container_id)) if self.is_podman else None
         try:
             with translated(container_id):
                 # docker-py's `changes` would travel in the URL, where an engine takes 64 KiB at most.
                 answer = self._api.commit(
-                    container_id, author=author, message=message, pause=False, conf=config.to_api()
+                    container_id,
+                    author=author,
+                    message=message,
+                    pause=False,
+                    conf=config.to_api(),
+                    changes=told,
                 )
         except KeyboardInterrupt:
-            _look_for_a_while(lambda: self._removed_committed(config))
+            look_for_a_while(lambda: self._removed_committed(config))
             raise
-        return str(answer["Id"])
+        # Podman leaves the algorithm out.
+        return f"sha256:{str(answer['Id']).removeprefix('sha256:')}"
+
+    def _base_config(self, container_id: str) -> Config:
+        return self.image(self.container(container_id).image_id).config
 
     def _removed_committed(self, config: Config) -> bool:
         """Remove the unnamed image with all labels of ``config``, if there is one by now."""
@@ -172,8 +225,27 @@ class Engine:
 
     def container(self, name: str) -> Container:
         """The container of that name or ID; raises :class:`~snapshot.errors.ContainerNotFound`."""
-        with translated(name):
-            return _container(self._api.inspect_container(name))
+        try:
+            with translated(name):
+                answer = self._api.inspect_container(name)
+        except ContainerNotFound:
+            raise
+        except NotFound as error:
+            # Podman has no such page for a name with a slash in it.
+            raise refusal(404, "no such container", name) from error
+        found = read_container(answer)
+        if self.is_podman:
+            hostname = answer["Config"].get("Hostname") or ""
+            return replace(found, config=as_commit_takes_it(found.config, hostname, found.mounts))
+        return found
+
+    def changed_bytes(self, container_id: str) -> int:
+        """How many bytes the container's own files have; the engine counts them for each call."""
+        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{container_id}/json"
+        with translated(container_id):
+            response = self._api.get(url, params={"size": "1"}, timeout=self._api.timeout)
+            raise_for_refusal(response, container_id)
+            return max(int(response.json().get("SizeRw") or 0), 0)
 
     def containers_with_label(self, label: str) -> list[Container]:
         """All containers, running or not, that carry ``label``, newest first."""
@@ -187,6 +259,8 @@ class Engine:
 
     def files(self, container_id: str) -> ContainerFiles:
         """The files of a container, to be read."""
+        if self.is_podman:
+            return PodmanFiles(self._api, container_id, partial(files_of_base, self, self._api, container_id))
         return ContainerFiles(self._api, container_id)
 
     def create(self, spec: ContainerSpec) -> str:
@@ -194,6 +268,8 @@ class Engine:
 
         A call that is interrupted leaves none where ``spec`` has a name and labels to know it by.
         """
+        if self.is_podman and spec.platform:
+            refuse_other_platform(self.image(spec.image), spec)
         try:
             with translated(spec.name):
                 answer = self._api.create_container(
@@ -213,7 +289,7 @@ class Engine:
                 )
         except KeyboardInterrupt:
             if spec.name and spec.labels:
-                _look_for_a_while(lambda: self._removed_created(spec))
+                look_for_a_while(lambda: self._removed_created(spec))
             raise
         return str(answer["Id"])
 
@@ -237,18 +313,24 @@ class Engine:
         except NotFound:
             raise
         except EngineError as error:
-            raise _not_started(error) from error
+            raise not_started(error) from error
 
     def attach(self, container_id: str) -> ContainerOutput:
         """The output of a container as it comes; to be closed.
 
         To be called before the start: docker-py loses what an engine sends along with its answer's head,
-        and before the start there is nothing to send.
+        and before the start there is nothing to send. Podman prepares the command then: as :meth:`start`,
+        this may raise :class:`~snapshot.errors.CommandNotStarted`.
         """
-        with translated(container_id):
-            return ContainerOutput(
-                self._api.attach_socket(container_id, params={"stdout": 1, "stderr": 1, "stream": 1})
-            )
+        try:
+            with translated(container_id):
+                return ContainerOutput(
+                    self._api.attach_socket(container_id, params={"stdout": 1, "stderr": 1, "stream": 1})
+                )
+        except NotFound:
+            raise
+        except EngineError as error:
+            raise not_started(error) from error
 
     def wait(self, container_id: str, timeout_s: float | None = None) -> int:
         """Wait until a container does not run, and return its exit status.
@@ -260,7 +342,7 @@ class Engine:
             try:
                 response = self._api.post(url, timeout=timeout_s)
             except Exception as error:
-                if _is_read_timeout(error):
+                if is_read_timeout(error):
                     raise TimeoutError(f"still running after {timeout_s} s") from error
                 raise
             raise_for_refusal(response, container_id)
@@ -280,7 +362,7 @@ class Engine:
             with translated(container_id):
                 self._api.pause(container_id)
         except KeyboardInterrupt:
-            _look_for_a_while(lambda: self.container(container_id).state == "paused")
+            look_for_a_while(lambda: self.container(container_id).state == "paused")
             raise
 
     def unpause(self, container_id: str) -> None:
@@ -299,74 +381,10 @@ class Engine:
             self._api.remove_container(container_id, force=True, v=True)
 
 
-def _look_for_a_while(look: Callable[[], bool]) -> None:
-    """Look until it has been found: the engine goes on with a call that was interrupted here."""
+def look_for_a_while(look: Callable[[], bool]) -> None:
+    """Look for a second until it has been found: the engine goes on with a call that was interrupted here."""
     with suppress(SnapError):
         for _ in range(_MOST_LOOKS):
             if look():
                 return
             time.sleep(_LOOK_EVERY_S)
-
-
-def _image(answer: Mapping[str, Any]) -> Image:
-    return Image(
-        id=answer["Id"],
-        tags=tuple(answer.get("RepoTags") or ()),
-        repo_digests=tuple(answer.get("RepoDigests") or ()),
-        created=answer.get("Created") or "",
-        author=answer.get("Author") or "",
-        comment=answer.get("Comment") or "",
-        architecture=answer.get("Architecture") or "",
-        os=answer.get("Os") or "",
-        variant=answer.get("Variant") or "",
-        size_bytes=answer.get("Size") or 0,
-        layers=tuple((answer.get("RootFS") or {}).get("Layers") or ()),
-        config=Config.from_api(answer.get("Config")),
-    )
-
-
-def _container(answer: Mapping[str, Any]) -> Container:
-    state = answer["State"]
-    return Container(
-        id=answer["Id"],
-        name=answer["Name"].removeprefix("/"),
-        image_id=answer["Image"],
-        image_name=answer["Config"].get("Image") or "",
-        state=state["Status"],
-        exit_code=state.get("ExitCode") or 0,
-        created=answer["Created"],
-        config=Config.from_api(answer["Config"]),
-        mounts=tuple(
-            Mount(
-                kind=mount.get("Type") or "",
-                source=mount.get("Name") or mount.get("Source") or "",
-                destination=mount["Destination"],
-            )
-            for mount in answer.get("Mounts") or ()
-        )
-        + tuple(
-            # Those of --tmpfs stand apart from all other mounts.
-            Mount(kind="tmpfs", source="", destination=path)
-            for path in (answer.get("HostConfig") or {}).get("Tmpfs") or ()
-        ),
-    )
-
-
-def _not_started(error: EngineError) -> CommandNotStarted:
-    """Tell 126 from 127 by the runtime's words, as Docker's CLI does (``toStatusError``)."""
-    words = error.what
-    if any(
-        sign in words
-        for sign in ("executable file not found", "no such file or directory", "cannot find the file")
-    ):
-        return CommandNotStarted(words, "Check the command's name and path in the image.", exit_code=127)
-    if "permission denied" in words or "is a directory" in words:
-        return CommandNotStarted(words, "Check that the command may be executed.", exit_code=126)
-    return CommandNotStarted(words, error.hint)
-
-
-def _is_read_timeout(error: BaseException) -> bool:
-    import requests.exceptions
-
-    # Over a unix socket requests reports a read timeout as a ConnectionError that holds urllib3's own.
-    return isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in str(error)

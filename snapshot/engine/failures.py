@@ -13,6 +13,7 @@ import requests
 import urllib3.exceptions
 
 from snapshot.errors import (
+    CommandNotStarted,
     ContainerNotFound,
     DiskFull,
     EngineError,
@@ -77,9 +78,13 @@ def refusal(status_code: int, message: str, subject: str = "") -> SnapError:
             f"The engine's disk is full: {words}",
             "Make room there (`docker system df` shows what takes it), then try again.",
         )
+    if status_code == 500 and "normalizing name" in lower and "invalid reference format" in lower:
+        # Podman does not even look for what cannot be a name.
+        return _not_found("no such image", words, subject)
     if status_code == 404:
         return _not_found(lower, words, subject)
-    if status_code == 409 and "already in use" in lower and "name" in lower:
+    # Docker answers with 409, Podman with 500.
+    if status_code in {409, 500} and "already in use" in lower and "container name" in lower:
         return NameInUse(
             f"A container named '{subject}' exists already.",
             "Choose another --name, or give --replace to remove that one.",
@@ -114,3 +119,22 @@ def _reason(error: BaseException) -> str:
     if isinstance(seen, OSError) and seen.errno:
         return errno.errorcode.get(seen.errno, str(seen.errno)) + f", {seen.strerror}"
     return str(seen) or type(seen).__name__
+
+
+def not_started(error: EngineError) -> CommandNotStarted:
+    """Tell 126 from 127 by the runtime's words, as Docker's CLI does (``toStatusError``)."""
+    words = error.what
+    if any(
+        sign in words
+        for sign in ("executable file not found", "no such file or directory", "cannot find the file")
+    ):
+        return CommandNotStarted(words, "Check the command's name and path in the image.", exit_code=127)
+    if "permission denied" in words or "is a directory" in words:
+        return CommandNotStarted(words, "Check that the command may be executed.", exit_code=126)
+    return CommandNotStarted(words, error.hint)
+
+
+def is_read_timeout(error: BaseException) -> bool:
+    """Whether the engine did not answer in time."""
+    # Over a unix socket requests reports a read timeout as a ConnectionError that holds urllib3's own.
+    return isinstance(error, requests.exceptions.ReadTimeout) or "Read timed out" in str(error)

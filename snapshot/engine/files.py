@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, cast
 
 import requests
@@ -19,11 +21,16 @@ if TYPE_CHECKING:
 # An engine compresses archives for whoever says that he takes that, as requests does by default.
 _PLAIN = {"Accept-Encoding": "identity"}
 
+_TIME = re.compile(r"(.{19})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_STAT_HEADER = "X-Docker-Container-Path-Stat"
+
 _KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
 
 
 class ContainerFiles:
     """The files of one container, running or not (a :class:`~snapshot.changeset.source.FileSource`)."""
+
+    gives_single_paths = True
 
     def __init__(self, api: docker.APIClient, container_id: str) -> None:
         self._api = api
@@ -47,8 +54,11 @@ class ContainerFiles:
         """
         with translated(path):
             response = self._api.head(
-                f"{self._url}/archive", params={"path": _encoded(path)}, timeout=self._api.timeout
+                f"{self._url}/archive", params={"path": self._encoded(path)}, timeout=self._api.timeout
             )
+            # Podman does not find a link that leads nowhere, and tells all the same what it is.
+            if response.status_code == 404 and _STAT_HEADER in response.headers:
+                return _path_stat(response)
             # HEAD has no body, so the engine's words are not to be had.
             if response.status_code == 404:
                 response = self._open(path)
@@ -63,7 +73,7 @@ class ContainerFiles:
         Leaving the context early ends the transfer. Raises :class:`PathNotFound`.
         """
         with translated(path), self._open(path) as response:
-            yield cast("IO[bytes]", response.raw)
+            yield cast("IO[bytes]", _Stream(response, path))
 
     @contextmanager
     def export(self) -> Iterator[IO[bytes]]:
@@ -74,12 +84,12 @@ class ContainerFiles:
             )
             with response:
                 raise_for_refusal(response, "")
-                yield cast("IO[bytes]", response.raw)
+                yield cast("IO[bytes]", _Stream(response, ""))
 
     def _open(self, path: str) -> requests.Response:
         response = self._api.get(
             f"{self._url}/archive",
-            params={"path": _encoded(path)},
+            params={"path": self._encoded(path)},
             headers=_PLAIN,
             stream=True,
             timeout=self._api.timeout,
@@ -89,17 +99,40 @@ class ContainerFiles:
                 raise_for_refusal(response, path)
         return response
 
+    def _encoded(self, path: str) -> bytes:
+        """``path`` as its own bytes: names that are not UTF-8 travel as surrogate escapes here."""
+        return path.encode("utf-8", "surrogateescape")
 
-def _encoded(path: str) -> bytes:
-    """``path`` as its own bytes: names that are not UTF-8 travel as surrogate escapes here."""
-    return path.encode("utf-8", "surrogateescape")
+
+class _Stream:
+    """The body of an answer; what goes wrong leaves as a SnapError, whoever reads it and wherever."""
+
+    def __init__(self, response: requests.Response, subject: str) -> None:
+        self._raw = response.raw
+        self._subject = subject
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        with translated(self._subject):
+            return cast("bytes", self._raw.read(None if size < 0 else size))
 
 
 def _path_stat(response: requests.Response) -> PathStat:
-    header = response.headers.get("X-Docker-Container-Path-Stat", "")
-    value = json.loads(base64.b64decode(header))
+    header = response.headers.get(_STAT_HEADER, "")
+    # Docker writes the alphabet with + and /, Podman the one for URLs.
+    value = json.loads(base64.b64decode(header.replace("-", "+").replace("_", "/")))
     return PathStat(
         size_bytes=int(value["size"]),
         go_mode=int(value["mode"]),
         link_target=value.get("linkTarget") or "",
+        mtime_s=_whole_seconds(value.get("mtime") or ""),
     )
+
+
+def _whole_seconds(time: str) -> int:
+    """RFC 3339 with any number of digits for the seconds' fraction, rounded down."""
+    parts = _TIME.fullmatch(time)
+    if not parts:
+        return 0
+    zone = "+00:00" if parts[2] == "Z" else parts[2]
+    return int(datetime.fromisoformat(parts[1] + zone).timestamp())

@@ -33,12 +33,14 @@ class PathStat:
     """What the engine says of one path without sending its content.
 
     ``go_mode`` are the bits of Go's ``fs.FileMode``, not those of Unix. ``link_target`` is the
-    absolute path in the container that a symlink ends at, all links followed.
+    absolute path in the container that a symlink ends at, all links followed. ``mtime_s`` is in whole seconds
+    since 1970.
     """
 
     size_bytes: int
     go_mode: int
     link_target: str
+    mtime_s: int = 0
 
     @property
     def is_symlink(self) -> bool:
@@ -54,6 +56,12 @@ class PathStat:
     def is_regular(self) -> bool:
         """Whether the path is a regular file: no bit of Go's ``fs.ModeType`` is set."""
         return not self.go_mode & (1 << 31 | 1 << 27 | 1 << 26 | 1 << 25 | 1 << 24 | 1 << 21 | 1 << 19)
+
+    @property
+    def unix_mode(self) -> int:
+        """Permission bits with setuid, setgid and sticky as Unix has them (Go's are bits 23, 22 and 20)."""
+        special = [(23, 0o4000), (22, 0o2000), (20, 0o1000)]
+        return self.go_mode & 0o777 | sum(bit for go_bit, bit in special if self.go_mode & 1 << go_bit)
 
 
 @dataclass(frozen=True)
@@ -189,6 +197,7 @@ class Image:
     """An image in an engine's store.
 
     ``layers`` are the diff IDs of its layers, base first (OCI image spec, ``rootfs.diff_ids``).
+    ``descriptor`` names the manifest or index that the containerd store keeps; classic stores have none.
     """
 
     id: str
@@ -203,6 +212,32 @@ class Image:
     size_bytes: int
     layers: tuple[str, ...]
     config: Config
+    os_version: str = ""
+    descriptor: Descriptor | None = None
+
+
+@dataclass(frozen=True)
+class HistoryEntry:
+    """One step of an image's history (OCI image spec, config.md, ``history``).
+
+    ``created`` is RFC 3339, empty where unknown. ``size_bytes`` is what the engine says of its layer.
+    """
+
+    created: str
+    created_by: str
+    comment: str = ""
+    author: str = ""
+    empty_layer: bool = False
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Descriptor:
+    """What names a blob in a manifest (OCI image spec, descriptor.md)."""
+
+    media_type: str
+    digest: str
+    size_bytes: int
 
 
 @dataclass(frozen=True)
@@ -220,6 +255,8 @@ class Container:
 
     ``image_id`` is the image it was started from, ``image_name`` what the user called that image
     then. ``state`` is Docker's word: created, running, paused, restarting, removing, exited, dead.
+    ``upper_folder`` and ``lower_folders`` (topmost first) are where an overlay driver keeps its files on the
+    engine's machine, empty where the engine does not say.
     """
 
     id: str
@@ -231,6 +268,34 @@ class Container:
     created: str
     config: Config
     mounts: tuple[Mount, ...]
+    upper_folder: str = ""
+    lower_folders: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class EngineVersion:
+    """What an engine is: ``Docker`` or ``Podman``, its version, and the API that it speaks."""
+
+    name: str
+    version: str
+    api_version: str
+    os: str
+    architecture: str
+
+    @property
+    def major(self) -> int:
+        """The first number of the version."""
+        return _numbers(self.version)[0]
+
+    @property
+    def api(self) -> tuple[int, ...]:
+        """The API's version as numbers."""
+        return _numbers(self.api_version)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    parts = version.partition("+")[0].partition("-")[0].split(".")
+    return tuple(int(part) if part.isdigit() else 0 for part in parts)
 
 
 @dataclass(frozen=True)

@@ -28,10 +28,18 @@ OCI_AUTHORS = "org.opencontainers.image.authors"
 OCI_BASE_NAME = "org.opencontainers.image.base.name"
 OCI_BASE_DIGEST = "org.opencontainers.image.base.digest"
 
+#: What an image says of itself alone: inherited by an image that is made from it, these are wrong.
+OCI_OF_THE_BASE_ALONE = frozenset(
+    f"org.opencontainers.image.{key}"
+    for key in ("authors", "created", "description", "ref.name", "revision", "title", "version")
+)
+
 SCHEMA = 1
 #: Labels travel in every inspect answer and config blob: all of ours together stay below 64 KiB.
 MOST_MANIFEST_CHARS = 48 << 10
 _MOST_RECORD_CHARS = 64 << 10
+
+_LISTS = ("kept_by_engine", "skipped", "left_out_by")
 
 
 class RecordDamaged(ValueError):
@@ -73,10 +81,19 @@ class Record:
         Bytes of the changed files.
     config:
         For each part of the image's config (``cmd``, ``env TARGET``, …) the digest of its value.
+    diff_id:
+        Digest of the layer that was added (OCI image spec, ``rootfs.diff_ids``), which proves every byte of
+        it; empty where no file changed, or where the engine made the layer.
+    method:
+        ``sealed``: the layer is snap's own; ``engine``: it is from the engine's own commit.
+    first_base:
+        For a snapshot of a snapshot: the image below all of them.
     kept_by_engine:
         Parts of the config that came from the container because the engine's commit leaves nothing out.
-    engine_paths, skipped:
-        Paths that the manifest leaves out: mount points and the like, and what no image can hold.
+    skipped:
+        Changed paths that no image can hold.
+    left_out_by, left_out, left_out_bytes:
+        Rules that kept changed paths out of the image, how many paths, and their bytes.
     """
 
     tool: str
@@ -91,9 +108,14 @@ class Record:
     deleted: int
     size_bytes: int
     config: Mapping[str, str]
+    method: str = "engine"
+    diff_id: str = ""
+    first_base: Base | None = None
     kept_by_engine: tuple[str, ...] = ()
-    engine_paths: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
+    left_out_by: tuple[str, ...] = ()
+    left_out: int = 0
+    left_out_bytes: int = 0
     schema: int = SCHEMA
 
     def to_labels(self, manifest: str) -> dict[str, str]:
@@ -126,22 +148,29 @@ class Record:
     def _from_json(cls, value: Any) -> Record:
         if value["schema"] != SCHEMA:
             raise RecordDamaged(f"the record has schema {value['schema']!r}, this snap reads {SCHEMA}")
-        base = _checked(Base, value.pop("base"))
-        lists = [value.pop(name) for name in ("kept_by_engine", "engine_paths", "skipped")]
+        base = _base(value.pop("base"))
+        first_base = value.pop("first_base", None)
+        kept_by_engine, skipped, left_out_by = (_texts(value.pop(name, [])) for name in _LISTS)
         config = value.pop("config")
         _texts([*config, *config.values()])
         return cls(
             **_fields_of(cls, value),
             base=base,
+            first_base=_base(first_base) if first_base else None,
             config=config,
-            kept_by_engine=_texts(lists[0]),
-            engine_paths=_texts(lists[1]),
-            skipped=_texts(lists[2]),
+            kept_by_engine=kept_by_engine,
+            skipped=skipped,
+            left_out_by=left_out_by,
         )
 
+    @property
+    def origin(self) -> Base:
+        """The image below this snapshot and all that it was made from."""
+        return self.first_base or self.base
 
-def _checked(kind: type[Base], value: Any) -> Base:
-    return kind(**_fields_of(kind, value))
+
+def _base(value: Any) -> Base:
+    return Base(**_fields_of(Base, value))
 
 
 def _fields_of(kind: type, value: dict[str, Any]) -> dict[str, Any]:

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+import enum
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
-from snapshot import __version__
-from snapshot.changeset.capture import capture
+from snapshot.changeset.capture import LeftOut, NameUnknown
 from snapshot.changeset.entry import Changeset
-from snapshot.changeset.manifest import encode_manifest, manifest_digest
+from snapshot.changeset.exclusion import Exclusion
 from snapshot.engine.client import Engine
-from snapshot.engine.types import ChangeKind, Config, Container, Image
-from snapshot.errors import ContainerUnusable, ImageNotFound, NotFound, Refused, SnapError, VerificationFailed
-from snapshot.image.config_edits import ConfigEdits
-from snapshot.image.engine_commit import kept_by_engine, merged_by_engine, without_gaps
-from snapshot.image.record import (
-    MOST_MANIFEST_CHARS,
-    OCI_AUTHORS,
-    OCI_BASE_DIGEST,
-    OCI_BASE_NAME,
-    OCI_CREATED,
-    STARTED_LABEL,
-    Base,
-    Record,
-    chain_id,
-    config_digests,
+from snapshot.engine.types import Config, Container, Image
+from snapshot.errors import (
+    ContainerUnusable,
+    ImageNotFound,
+    Refused,
+    SnapError,
+    SparseLoadRefused,
+    VerificationFailed,
 )
+from snapshot.image.config_edits import ConfigEdits
+from snapshot.image.record import Record, RecordDamaged
 from snapshot.image.reference import Reference
+from snapshot.workflow.archive_file import write_archive
+from snapshot.workflow.described import base_of
+from snapshot.workflow.fold import check_foldable
+from snapshot.workflow.methods.by_engine import make_by_engine
+from snapshot.workflow.methods.interface import CaptureWay, Made, Order
+from snapshot.workflow.methods.sealed import make_sealed
 from snapshot.workflow.progress import SILENT, Progress
-from snapshot.workflow.state import keep_manifest
 from snapshot.workflow.usable import usable_container
 from snapshot.workflow.verify import Verification, verify
+
+#: The classic store of Docker takes no image with more layers (moby ``layer/layer_store.go``, maxLayerDepth).
+MOST_LAYERS = 125
+# These load more, and then cannot mount them. Podman's storage has a limit (containers/storage, maxDepth). In
+# the containerd store all paths have to fit into one page of mount options, and they grow as snapshots are
+# numbered on: 499 layers at first (the kernel's own limit), some 400 with six digits.
+_MOST_LAYERS_OF_PODMAN = 128
+_MOST_LAYERS_OF_CONTAINERD = 400
+
+#: From so many on, a commit warns.
+MANY_LAYERS = 100
+
+
+class Method(enum.Enum):
+    """How the image is made."""
+
+    AUTO = "auto"
+    SEALED = "sealed"
+    ENGINE = "engine"
 
 
 @dataclass(frozen=True)
@@ -45,8 +63,16 @@ class CommitResult:
         The name that it has now, empty where none was asked for.
     moved_from:
         ID of the image that had this name before, empty where none had.
+    fell_back:
+        Why the engine's own commit was taken where a sealed one was tried; empty where it was not.
+    left_out:
+        The changed paths that rules kept out of it.
+    layer_count:
+        How many layers it has.
     verification:
-        ``None`` where it was not asked for.
+        ``None`` where it was not asked for, or the image was written to a file.
+    output:
+        The file that it was written to, if it was.
     """
 
     image_id: str
@@ -55,27 +81,67 @@ class CommitResult:
     container: Container
     changeset: Changeset
     record: Record
+    fell_back: str
+    left_out: tuple[LeftOut, ...]
+    layer_count: int
     verification: Verification | None
+    output: Path | None = None
+
+
+@dataclass(frozen=True)
+class CommitOptions:
+    """What is asked of a commit.
+
+    Attributes
+    ----------
+    edits:
+        What is to change in the config.
+    keep_env:
+        Take the env that the container was given into the image.
+    exclusion:
+        Which changes are left out.
+    squash:
+        Make one layer of the new one and those that snap added to the container's image before.
+    capture:
+        How files are read; any way gives the same layer.
+    fixed_time_s:
+        Seconds since 1970 that stand for now, and that no file's time is later than: the same changes then
+        make the same image.
+    pause:
+        Freeze the container while its files are read, if it runs, so that they cannot change meanwhile.
+    check:
+        Verify the image before it gets its name.
+    output:
+        Write the image to this file, an OCI and Docker archive, in place of the engine's store.
+    """
+
+    message: str = ""
+    author: str = ""
+    edits: ConfigEdits = field(default_factory=ConfigEdits)
+    keep_env: bool = False
+    exclusion: Exclusion = field(default_factory=Exclusion)
+    squash: bool = False
+    method: Method = Method.AUTO
+    capture: CaptureWay = CaptureWay.AUTO
+    fixed_time_s: int | None = None
+    pause: bool = True
+    check: bool = True
+    output: Path | None = None
 
 
 def commit(
     engine: Engine,
     container: str,
     image: str | None = None,
+    options: CommitOptions | None = None,
     *,
-    message: str = "",
-    author: str = "",
-    edits: ConfigEdits | None = None,
-    keep_env: bool = False,
-    pause: bool = True,
-    check: bool = True,
     progress: Progress = SILENT,
 ) -> CommitResult:
     """Make an image of a container's changes.
 
-    The image's config is the *base image's* with ``edits``, not the container's. The files come from the
-    engine's own commit, which cannot leave out env, labels, ports and volumes of the container: what went
-    in so is named in ``record.kept_by_engine``.
+    The image's config is the *base image's* with ``options.edits``, not the container's; its layers are the
+    base's and one with the changes. Where the engine does not take it so, its own commit is the way out: see
+    :attr:`CommitResult.fell_back`.
 
     Parameters
     ----------
@@ -83,12 +149,6 @@ def commit(
         Name or ID of a container, running or not.
     image:
         Name for the image (``NAME[:TAG]``); without one it can be reached by its ID alone.
-    keep_env:
-        Take the env that the container was given into the image.
-    pause:
-        Freeze the container meanwhile, if it runs, so that its files cannot change under the commit.
-    check:
-        Verify the image before it gets its name.
 
     Raises
     ------
@@ -98,31 +158,116 @@ def commit(
         The image did not hold what was committed, and was removed; the name is where it was.
     """
     target = Reference.parse_target(image) if image else None
-    found = usable_container(engine, container)
-    base = _base_image(engine, found)
-    wanted = (edits or ConfigEdits()).applied_to(base.config)
-    if keep_env:
-        wanted = _with_env_of(wanted, base.config, found.config)
-    with _frozen(engine, found, pause):
-        progress.stage(f"reading what {found.name} changed")
-        changeset = capture(
-            engine.files(found.id), [mount.destination for mount in found.mounts], hash_content=True
-        )
-        _refuse_what_no_image_can_hold(found, changeset)
-        config, record = _described(found, base, changeset, wanted, message=message, author=author)
-        progress.stage("committing")
-        image_id = engine.commit(found.id, config, author=author, message=message)
+    options = options or CommitOptions()
+    order = ordered(engine, container, options)
+    if options.output:
+        return _written(engine, order, options.output, target, progress)
+    made, fell_back = _made(engine, order, options.method, progress)
     try:
-        verification = verify(engine, image_id, progress=progress) if check else None
+        # What the engine made is not known to be right until it was read back.
+        verification = (
+            verify(engine, made.image_id, progress=progress) if options.check or fell_back else None
+        )
         if verification and not verification.passed:
             raise _failed(verification)
-        moved_from = _tag(engine, image_id, target) if target else ""
+        layer_count = len(engine.image(made.image_id).layers)
+        moved_from = _tag(engine, made.image_id, target) if target else ""
     except BaseException:
-        with suppress(SnapError):
-            engine.remove_image(image_id)
+        if made.is_new:
+            with suppress(SnapError):
+                engine.remove_image(made.image_id)
         raise
-    name = target.familiar if target else ""
-    return CommitResult(image_id, name, moved_from, found, changeset, record, verification)
+    return CommitResult(
+        image_id=made.image_id,
+        name=target.familiar if target else "",
+        moved_from=moved_from,
+        container=order.container,
+        changeset=made.changeset,
+        record=made.record,
+        fell_back=fell_back,
+        left_out=made.left_out,
+        layer_count=layer_count,
+        verification=verification,
+    )
+
+
+def ordered(engine: Engine, container: str, options: CommitOptions) -> Order:
+    """Look at what is to be committed, before anything is touched; raises as :func:`commit` does."""
+    found = usable_container(engine, container)
+    base = _base_image(engine, found)
+    wanted = options.edits.applied_to(base.config)
+    if options.keep_env:
+        wanted = _with_env_of(wanted, base.config, found.config)
+    try:
+        base_record = Record.from_labels(base.config.labels)
+    except RecordDamaged:
+        base_record = None
+    first_base = base_record.origin if base_record else None
+    if options.squash and first_base:
+        check_foldable(base, first_base)
+        origin, first_base = first_base, None
+    else:
+        origin = base_of(found, base)
+        _check_depth(engine, base)
+    return Order(
+        container=found,
+        base=base,
+        wanted=wanted,
+        origin=origin,
+        first_base=first_base,
+        message=options.message,
+        author=options.author,
+        exclusion=options.exclusion,
+        squash=options.squash,
+        capture=options.capture,
+        pause=options.pause,
+        fixed_time_s=options.fixed_time_s,
+    )
+
+
+def _written(
+    engine: Engine, order: Order, path: Path, target: Reference | None, progress: Progress
+) -> CommitResult:
+    name = f"{target.domain}/{target.path}:{target.tag}" if target else ""
+    made = write_archive(engine, order, path, name, progress)
+    return CommitResult(
+        image_id=made.image_id,
+        name=target.familiar if target else "",
+        moved_from="",
+        container=order.container,
+        changeset=made.changeset,
+        record=made.record,
+        fell_back="",
+        left_out=made.left_out,
+        layer_count=len(order.base_layers) + bool(made.record.diff_id),
+        verification=None,
+        output=path,
+    )
+
+
+def _made(engine: Engine, order: Order, method: Method, progress: Progress) -> tuple[Made, str]:
+    """The image, and why the engine's own commit was taken in the end, if it was."""
+    if method is Method.ENGINE:
+        return make_by_engine(engine, order, progress), ""
+    try:
+        return make_sealed(engine, order, progress), ""
+    except (SparseLoadRefused, NameUnknown) as error:
+        asked_for_more = order.exclusion.rules or order.squash or order.fixed_time_s is not None
+        if method is Method.SEALED or asked_for_more:
+            raise
+        return make_by_engine(engine, order, progress), error.what
+
+
+def _check_depth(engine: Engine, base: Image) -> None:
+    if base.descriptor:
+        most = _MOST_LAYERS_OF_CONTAINERD
+    else:
+        most = MOST_LAYERS if engine.version.name == "Docker" else _MOST_LAYERS_OF_PODMAN
+    if len(base.layers) >= most:
+        raise Refused(
+            f"The image would have {len(base.layers) + 1} layers, and this engine takes {most}.",
+            "Give --squash: it folds the layers that snap added into one.",
+        )
 
 
 def _base_image(engine: Engine, container: Container) -> Image:
@@ -143,93 +288,6 @@ def _with_env_of(wanted: Config, base: Config, container: Config) -> Config:
     names = {variable.partition("=")[0]: variable for variable in given}
     kept = tuple(names.pop(variable.partition("=")[0], variable) for variable in wanted.env)
     return replace(wanted, env=kept + tuple(names.values()))
-
-
-@contextmanager
-def _frozen(engine: Engine, container: Container, pause: bool) -> Iterator[None]:
-    """Pause a running container, and let it run again whatever happens; one that the user paused stays so."""
-    if not (pause and container.state == "running"):
-        yield
-        return
-    try:
-        engine.pause(container.id)
-        yield
-    finally:
-        # Asked, not assumed: the call to pause may have been interrupted on either side of its effect.
-        with suppress(NotFound):
-            if engine.container(container.id).state == "paused":
-                engine.unpause(container.id)
-
-
-def _refuse_what_no_image_can_hold(container: Container, changeset: Changeset) -> None:
-    for change in changeset.changes:
-        name = change.path.rpartition("/")[2]
-        if change.kind is not ChangeKind.DELETED and name.startswith(".wh."):
-            raise Refused(
-                f"'{change.path}' cannot be in an image: its name means that '{name[4:]}' is deleted.",
-                f"Rename or remove it in '{container.name}', then try again.",
-            )
-    gone = [entry.path for entry in changeset.skipped if entry.reason == "gone"]
-    if gone:
-        raise ContainerUnusable(
-            f"'{container.name}' changed while it was read: '{gone[0]}' has gone.",
-            "Leave out --no-pause, or wait until the container is at rest.",
-        )
-
-
-def _described(
-    container: Container, base: Image, changeset: Changeset, wanted: Config, *, message: str, author: str
-) -> tuple[Config, Record]:
-    """The config to ask the engine for, with the record of the snapshot in its labels."""
-    created = datetime.now(timezone.utc).isoformat(timespec="seconds").replace("+00:00", "Z")
-    origin = _base(container, base)
-    labels = {
-        **wanted.labels,
-        OCI_CREATED: created,
-        OCI_BASE_NAME: origin.name,
-        OCI_BASE_DIGEST: origin.digest,
-        # The container's would be merged in; empty, it says that no container was started so.
-        STARTED_LABEL: "",
-    }
-    if author:
-        labels[OCI_AUTHORS] = author
-    wanted = without_gaps(replace(wanted, labels=labels), container.config)
-    merged = merged_by_engine(wanted, container.config)
-    counts = changeset.counts
-    manifest = encode_manifest(changeset.changes)
-    record = Record(
-        tool=f"docker-snap {__version__}",
-        created=created,
-        container=container.name,
-        message=message,
-        author=author,
-        base=origin,
-        manifest_digest=manifest_digest(changeset.changes),
-        added=counts[ChangeKind.ADDED],
-        changed=counts[ChangeKind.CHANGED],
-        deleted=counts[ChangeKind.DELETED],
-        size_bytes=changeset.size_bytes,
-        config=config_digests(merged),
-        kept_by_engine=kept_by_engine(wanted, merged),
-        engine_paths=changeset.engine_paths,
-        skipped=tuple(entry.path for entry in changeset.skipped),
-    )
-    if len(manifest) > MOST_MANIFEST_CHARS:
-        keep_manifest(record.manifest_digest, manifest)
-    return replace(wanted, labels={**labels, **record.to_labels(manifest)}), record
-
-
-def _base(container: Container, image: Image) -> Base:
-    try:
-        reference = Reference.parse(container.image_name)
-        # In full, as the annotation's definition wants it.
-        name = f"{reference.domain}/{reference.path}" + (f":{reference.tag}" if reference.tag else "")
-        digests = [d for d in image.repo_digests if d.startswith(f"{reference.name}@")]
-    except SnapError:
-        # Started by an ID.
-        name, digests = "", list(image.repo_digests)
-    digest = digests[0].partition("@")[2] if digests else image.id
-    return Base(name, image.id, digest, chain_id(image.layers), len(image.layers))
 
 
 def _tag(engine: Engine, image_id: str, target: Reference) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from snapshot.changeset.capture import capture
+from snapshot.changeset.capture import ApiReader, capture
 from snapshot.changeset.entry import Changeset
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container
@@ -42,7 +42,7 @@ def diff(
     found = usable_container(engine, container)
     progress.stage(f"reading what {found.name} changed")
     changeset = capture(
-        engine.files(found.id),
+        ApiReader(engine.files(found.id)),
         [mount.destination for mount in found.mounts],
         hash_content=hash_content,
         with_engine_paths=with_engine_paths,

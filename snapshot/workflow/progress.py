@@ -10,8 +10,16 @@ from snapshot.engine.types import PullEvent
 class Progress(Protocol):
     """Told of the work as it goes on."""
 
-    def stage(self, text: str) -> None:
-        """A new stage of the work begins: ``reading 12 changed paths``."""
+    def stage(self, text: str, total_bytes: int = 0) -> None:
+        """A new stage of the work begins: ``reading what ch03 changed``; 0 where the bytes are not known."""
+        ...
+
+    def advance(self, byte_count: int) -> None:
+        """So many more bytes of this stage are done."""
+        ...
+
+    def detail(self, text: str) -> None:
+        """How the work is done, for who wants to know why it takes as long as it does."""
         ...
 
     def pull(self, event: PullEvent) -> None:
@@ -22,7 +30,13 @@ class Progress(Protocol):
 class Silent:
     """Says nothing."""
 
-    def stage(self, text: str) -> None:
+    def stage(self, text: str, total_bytes: int = 0) -> None:
+        """Say nothing."""
+
+    def advance(self, byte_count: int) -> None:
+        """Say nothing."""
+
+    def detail(self, text: str) -> None:
         """Say nothing."""
 
     def pull(self, event: PullEvent) -> None:

@@ -1,9 +1,15 @@
-"""The state folder: file manifests that are too large for an image's labels."""
+"""The state folder: file manifests too large for an image's labels, and what need not be asked twice."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+from collections.abc import Sequence
+from dataclasses import astuple
 from pathlib import Path
+
+from snapshot.engine.types import Descriptor
 
 _SHA256 = "sha256:"
 
@@ -17,7 +23,31 @@ def state_folder() -> Path:
 
 def keep_manifest(digest: str, text: str) -> Path:
     """Keep an encoded file manifest under its digest (``sha256:…``); only this user can read it."""
-    path = _manifest_path(digest)
+    return _keep(_manifest_path(digest), text)
+
+
+def kept_manifest(digest: str) -> str | None:
+    """The encoded file manifest with that digest, where it was kept here."""
+    try:
+        return _manifest_path(digest).read_text("ascii")
+    except (OSError, ValueError):
+        return None
+
+
+def keep_descriptors(key: str, descriptors: Sequence[Descriptor]) -> Path:
+    """Keep the descriptors of an image's layers; ``key`` names its manifest by digest, so they stay true."""
+    return _keep(_descriptors_path(key), json.dumps([astuple(item) for item in descriptors]))
+
+
+def kept_descriptors(key: str) -> tuple[Descriptor, ...] | None:
+    """The descriptors with that key, where they were kept here."""
+    try:
+        return tuple(Descriptor(*item) for item in json.loads(_descriptors_path(key).read_text("ascii")))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def _keep(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     for folder in (path.parent, path.parent.parent):
         folder.chmod(0o700)
@@ -32,17 +62,13 @@ def keep_manifest(digest: str, text: str) -> Path:
     return path
 
 
-def kept_manifest(digest: str) -> str | None:
-    """The encoded file manifest with that digest, where it was kept here."""
-    try:
-        return _manifest_path(digest).read_text("ascii")
-    except (OSError, ValueError):
-        return None
-
-
 def _manifest_path(digest: str) -> Path:
     # The digest can come from a stranger's image: nothing but its hex digits becomes a path.
     name = digest.removeprefix(_SHA256)
     if len(name) != 64 or not set(name) <= set("0123456789abcdef"):
         raise ValueError(f"{digest!r} is no sha256 digest")
     return state_folder() / "manifests" / name
+
+
+def _descriptors_path(key: str) -> Path:
+    return state_folder() / "descriptors" / hashlib.sha256(key.encode()).hexdigest()

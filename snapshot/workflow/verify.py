@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cache, partial
 
-from snapshot.changeset.entry import FileEntry, PathChange
-from snapshot.changeset.manifest import ManifestDamaged, decode_manifest, manifest_digest
-from snapshot.changeset.reader import read_entries
 from snapshot.changeset.source import FileSource
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Image
 from snapshot.errors import NothingToVerify
-from snapshot.image.record import (
-    MANIFEST_LABEL,
-    OCI_BASE_DIGEST,
-    OCI_BASE_NAME,
-    OCI_CREATED,
-    Record,
-    RecordDamaged,
-    chain_id,
-    config_digests,
-)
+from snapshot.image.record import OCI_CREATED, Record, RecordDamaged, config_digests
 from snapshot.workflow.checks import Check, Finding, Subject
+from snapshot.workflow.content_checks import change_findings, content_findings
 from snapshot.workflow.helper import files_of_image, run_throw_away
+from snapshot.workflow.layer_checks import has_layers_too_many, layer_findings, named_base_finding
 from snapshot.workflow.progress import SILENT, Progress
-from snapshot.workflow.state import kept_manifest
 
 
 @dataclass(frozen=True)
@@ -50,17 +39,32 @@ class Verification:
 
 
 def verify(
-    engine: Engine, image: str, checks: Sequence[Check] = (), *, progress: Progress = SILENT
+    engine: Engine,
+    image: str,
+    checks: Sequence[Check] = (),
+    *,
+    deep: bool = False,
+    base: str = "",
+    progress: Progress = SILENT,
 ) -> Verification:
     """Hold an image against its record, and do ``checks``; a failure is a finding, not an exception.
 
-    Nothing of the image is executed (save by :class:`~snapshot.workflow.checks.RunOutputs`): its files are
-    read through a container that is made and never started.
+    A sealed image is proven by its layers' digests, which its engine computed from what it stored: no file
+    is read, so it takes the same time whatever the image weighs. Nothing of the image is executed (save by
+    :class:`~snapshot.workflow.checks.RunOutputs`): where files are read, it is through a container that is
+    made and never started.
+
+    Parameters
+    ----------
+    deep:
+        Read every recorded path back, too.
+    base:
+        Name or ID of an image that has to be the recorded base.
 
     Raises
     ------
     NothingToVerify
-        The image has no record, and ``checks`` is empty.
+        The image has no record, and neither ``checks`` nor ``base`` ask for anything.
     ImageNotFound
     """
     found = engine.image(image)
@@ -86,34 +90,26 @@ def verify(
 
         subject = Subject(found, files, partial(run_throw_away, engine, found.id))
         if record:
-            findings += _record_findings(record, subject)
+            findings += _record_findings(engine, record, subject, deep)
+            if base:
+                findings.append(named_base_finding(record, engine.image(base)))
         findings += [check.finding(subject) for check in checks]
     return Verification(found, record, tuple(findings))
 
 
-def _record_findings(record: Record, subject: Subject) -> list[Finding]:
+def _record_findings(engine: Engine, record: Record, subject: Subject, deep: bool) -> list[Finding]:
     image = subject.image
-    return [
-        _base_finding(record, image),
-        *_config_findings(record, image),
-        *_change_findings(record, subject),
-    ]
-
-
-def _base_finding(record: Record, image: Image) -> Finding:
-    base = record.base
-    count = base.layer_count
-    named = f"{base.name or base.id}, {count} layer{'' if count == 1 else 's'}"
-    if len(image.layers) < count or chain_id(image.layers[:count]) != base.chain_id:
-        return Finding("base", False, f"the layers below are not those of {named}")
-    # The engine adds no layer for an empty changeset.
-    extra = len(image.layers) - count
-    if extra > 1:
-        return Finding("base", False, f"{extra} layers stand on {named}, and one was committed")
-    labels = image.config.labels
-    if (labels.get(OCI_BASE_NAME), labels.get(OCI_BASE_DIGEST)) != (base.name, base.digest):
-        return Finding("base", False, "the base that the labels name is not the recorded one")
-    return Finding("base", True, named)
+    findings = layer_findings(record, image)
+    proven = record.method == "sealed" and all(finding.passed for finding in findings)
+    if record.method == "sealed" and not proven and not has_layers_too_many(record, image):
+        # A squashed or flattened copy has other layers and may hold the same files.
+        content = content_findings(engine, record, subject)
+        same_files = all(finding.passed for finding in content)
+        findings = content if same_files else [f for f in findings if not f.passed] + content
+    findings += _config_findings(record, image)
+    if deep or record.method != "sealed":
+        findings += change_findings(engine, record, subject)
+    return findings
 
 
 def _config_findings(record: Record, image: Image) -> list[Finding]:
@@ -129,60 +125,3 @@ def _config_findings(record: Record, image: Image) -> list[Finding]:
     if image.config.labels.get(OCI_CREATED) != record.created:
         findings.append(Finding(f"label {OCI_CREATED}", False, "is not as recorded"))
     return findings or [Finding("config", True, f"{len(seen)} parts as recorded")]
-
-
-def _change_findings(record: Record, subject: Subject) -> list[Finding]:
-    text = subject.image.config.labels.get(MANIFEST_LABEL) or kept_manifest(record.manifest_digest)
-    if not text:
-        return [
-            Finding(
-                "changes",
-                False,
-                "cannot be checked: the list of files was too large for the image,"
-                " and is kept where it was committed",
-            )
-        ]
-    try:
-        changes = decode_manifest(text)
-    except ManifestDamaged as error:
-        return [Finding("changes", False, str(error))]
-    if manifest_digest(changes) != record.manifest_digest:
-        return [Finding("changes", False, "the list of files is not the recorded one")]
-    failures = _differences(changes, subject.files()) if changes else []
-    return failures or [
-        Finding("changes", True, f"{len(changes)} path{'' if len(changes) == 1 else 's'} as recorded")
-    ]
-
-
-def _differences(changes: Sequence[PathChange], files: FileSource) -> list[Finding]:
-    present = read_entries(files, [change.path for change in changes], hash_content=True)
-    findings = []
-    for change in changes:
-        subject = f"{change.kind.value} {change.path}"
-        seen = next((entry for entry in present.get(change.path, []) if entry.path == change.path), None)
-        if change.file is None:
-            if seen is not None:
-                findings.append(Finding(subject, False, "was deleted and is there"))
-        elif seen is None:
-            findings.append(Finding(subject, False, "is missing"))
-        elif seen != change.file:
-            findings.append(Finding(subject, False, _what_differs(change.file, seen)))
-    return findings
-
-
-def _what_differs(recorded: FileEntry, seen: FileEntry) -> str:
-    parts = []
-    for field in fields(FileEntry):
-        before, now = getattr(recorded, field.name), getattr(seen, field.name)
-        if before != now:
-            name = field.name.removesuffix("_bytes").replace("_", " ")
-            parts.append(f"{name} is {_shown(field.name, now)}, recorded {_shown(field.name, before)}")
-    return "; ".join(parts)
-
-
-def _shown(name: str, value: object) -> str:
-    if name == "mode" and isinstance(value, int):
-        return f"{value:04o}"
-    if name == "type" and hasattr(value, "value"):
-        return str(value.value)
-    return str(value) or "none"

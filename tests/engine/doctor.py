@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import json
@@ -33,13 +34,16 @@ class SavedImage:
 
 def take_apart(client: docker.APIClient, image: str) -> SavedImage:
     """Save an image and read what it consists of."""
-    stream = io.BytesIO(b"".join(client.get_image(image)))
+    # By its ID: Podman looks for the name itself under another registry's.
+    stream = io.BytesIO(b"".join(client.get_image(client.inspect_image(image)["Id"])))  # type: ignore[no-untyped-call]
     with tarfile.open(fileobj=stream) as archive:
 
         def content(name: str) -> bytes:
             file = archive.extractfile(name)
             assert file is not None
-            return file.read()
+            data = file.read()
+            # The containerd store keeps layers as they came, and compresses those that it imports.
+            return gzip.decompress(data) if data.startswith(b"\x1f\x8b") else data
 
         (manifest,) = json.loads(content("manifest.json"))
         return SavedImage(

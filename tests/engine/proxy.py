@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -33,6 +34,8 @@ class Proxy:
         Where its socket is made.
     sign:
         Part of the head of the request where it stops, such as ``b"/commit?"``.
+    beforehand:
+        Called when the request has come, before it is passed on.
     request_passes:
         Whether the engine gets that request.
     answer_bytes:
@@ -52,6 +55,7 @@ class Proxy:
         folder: Path,
         sign: bytes,
         *,
+        beforehand: Callable[[], object] = lambda: None,
         request_passes: bool = True,
         answer_bytes: int = 0,
         cut: bool = False,
@@ -60,6 +64,7 @@ class Proxy:
         self.answered_bytes = 0
         self.url = f"unix://{folder}/proxy.sock"
         self._host, self._sign = host, sign
+        self._beforehand = beforehand
         self._request_passes, self._answer_bytes, self._cut = request_passes, answer_bytes, cut
         self._links: list[_Link] = []
         self._threads: list[threading.Thread] = []
@@ -99,11 +104,12 @@ class Proxy:
                 self._start(self._answers, link)
 
     def _requests(self, link: _Link) -> None:
-        with suppress(OSError):
+        with _closed_at_an_error(link):
             while data := link.client.recv(65536):
                 if self._sign in data and not self.stopped.is_set():
                     link.bytes_left = self._answer_bytes
                     self.stopped.set()
+                    self._beforehand()
                     if self._cut and not self._answer_bytes:
                         link.close()
                     if not self._request_passes:
@@ -112,7 +118,7 @@ class Proxy:
             link.engine.shutdown(socket.SHUT_WR)
 
     def _answers(self, link: _Link) -> None:
-        with suppress(OSError):
+        with _closed_at_an_error(link):
             while data := link.engine.recv(65536):
                 if link.bytes_left is not None:
                     data = data[: link.bytes_left]
@@ -122,6 +128,15 @@ class Proxy:
                 if link.bytes_left == 0 and self._cut:
                     break
             link.close()
+
+
+@contextmanager
+def _closed_at_an_error(link: _Link) -> Iterator[None]:
+    """Who hangs up before the answer's end is gone for the other side too, or that would wait for ever."""
+    try:
+        yield
+    except OSError:
+        link.close()
 
 
 def _connected(host: str) -> socket.socket:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -50,12 +51,15 @@ def running_registry(folder: Path) -> Iterator[str]:
 
 def push(client: docker.APIClient, image: str, name: str) -> str:
     """Push an image under another name, which it does not keep here; returns the digest it has there."""
-    client.tag(image, name)
+    repository, _, tag = name.rpartition(":")
+    client.tag(image, repository, tag)
     try:
         answers = list(client.push(name, stream=True, decode=True))
     finally:
         client.remove_image(name)
-    digests = [answer["aux"]["Digest"] for answer in answers if "aux" in answer]
+    # The containerd store has no "aux" and says it in words alone.
+    digests = re.findall(r"digest: (sha256:[0-9a-f]{64})", " ".join(a.get("status", "") for a in answers))
+    digests += [answer["aux"]["Digest"] for answer in answers if "aux" in answer]
     assert digests, answers
     return str(digests[0])
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import docker
 import docker.errors
 import pytest
 from docker.errors import NotFound
+from doctor import take_apart
 
 SNAP = [sys.executable, "-m", "snapshot"]
 
@@ -38,6 +40,11 @@ class Sandbox:
         self.prefix = f"t{secrets.token_hex(4)}"
         self._images_before = self._image_ids()
         self._containers_before = {item["Id"] for item in client.containers(all=True)}
+
+    @cached_property
+    def is_podman(self) -> bool:
+        """Whether the engine is Podman, which differs from Docker in what a test says it does."""
+        return any(part["Name"] == "Podman Engine" for part in self.client.version().get("Components", ()))
 
     def name(self, stem: str = "box") -> str:
         """A name for a container or image that no other test uses."""
@@ -133,6 +140,11 @@ class Sandbox:
     def config(self, image: str) -> dict[str, Any]:
         """The config of an image, as the engine says it."""
         answer: dict[str, Any] = self.inspect(image)["Config"]
+        if self.is_podman:
+            # Its answer leaves out healthcheck, ONBUILD and SHELL; what it saves has them.
+            answer |= take_apart(self.client, image).config["config"]
+            if check := answer.get("Healthcheck"):
+                answer["Healthcheck"] = {key: value for key, value in check.items() if value}
         return answer
 
     def state(self, container: str) -> str:

@@ -7,6 +7,7 @@ import time
 import docker
 import lookalike
 import pytest
+from proxy import Proxy
 from sandbox import Sandbox
 
 from snapshot.image.record import Record
@@ -99,24 +100,41 @@ def test_commits_onto_the_name_of_their_own_base_pile_up(sandbox: Sandbox) -> No
     sandbox.snap("verify", image, "--file", "/1", "--file", "/2", "--file", "/3")
 
 
-def test_a_file_that_changes_between_reading_and_committing_is_named(sandbox: Sandbox) -> None:
+def test_a_file_that_changes_all_the_time_is_in_the_image_as_it_was_read(sandbox: Sandbox) -> None:
     box, image = sandbox.hold(), sandbox.name("image")
-    old = sandbox.snap("commit", "-q", box, image).stdout.strip()
     # Rewritten in place, so that it has one size and can be read at any moment.
     rewrite = 'i=10000000; printf "$i" > /race; while :; do i=$((i+1)); printf "$i" 1<>/race; done'
     made = sandbox.client.exec_create(box, ["/bin/sh", "-c", rewrite])
     sandbox.client.exec_start(made["Id"], detach=True)
     sandbox.sh(box, "until test -s /race; do :; done")
-    images = sandbox.new_images()
-    done = sandbox.snap("commit", "--no-pause", box, image, expect=3)
-    assert "FAIL A /race: sha256 is" in done.stderr
-    assert sandbox.new_images() == images
-    assert sandbox.inspect(image)["Id"] == old, "the name was to stay where it was"
+    sandbox.snap("commit", "--no-pause", box, image)
+    sandbox.snap("verify", "--deep", image, "--contains", "/race=1")
 
-    sandbox.snap("commit", "--no-pause", "--no-verify", box, image)
+
+def test_a_file_that_changes_between_reading_and_the_engines_commit_is_named(
+    sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    box, image = sandbox.changed("echo 1 > /race"), sandbox.name("image")
+    sandbox.client.tag(sandbox.base_image, image)
+
+    def commit(new_content: str, *options: str, expect: int) -> str:
+        with Proxy(
+            sandbox.host,
+            tmp_path_factory.mktemp("s"),
+            b"/commit?",
+            beforehand=lambda: sandbox.sh(box, f"echo {new_content} > /race"),
+            answer_bytes=1 << 40,
+        ) as proxy:
+            words = ("--host", proxy.url, "commit", "--method", "engine", "--no-pause", *options)
+            return sandbox.snap(*words, box, image, expect=expect).stderr
+
+    assert "FAIL A /race: sha256 is" in commit("2", expect=3)
+    assert sandbox.new_images() == set()
+    base_id = sandbox.inspect(sandbox.base_image)["Id"]
+    assert sandbox.inspect(image)["Id"] == base_id, "the name was to stay where it was"
+
+    commit("3", "--no-verify", expect=0)
     assert sandbox.snap("verify", image, expect=3).stdout.count("FAIL") == 1
-    # Frozen, it holds still.
-    sandbox.snap("commit", box, image)
 
 
 def test_links_that_go_round_in_a_circle_are_committed_as_they_are(sandbox: Sandbox) -> None:

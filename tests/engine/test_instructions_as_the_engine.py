@@ -14,7 +14,15 @@ from snapshot.engine.types import Config
 from snapshot.errors import InvalidInput
 from snapshot.image.instructions import apply_instructions
 
-pytestmark = pytest.mark.engine
+pytestmark = [
+    pytest.mark.engine,
+    pytest.mark.only_on(
+        "docker20",
+        "docker28",
+        "docker28-containerd",
+        reason="snap reads instructions as Docker does; Podman's own commit knows fewer, and no quoting",
+    ),
+]
 
 # `client` is a docker.APIClient; docker-py is typed in parts only, so it is Any to the type checker.
 

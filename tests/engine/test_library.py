@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from sandbox import Sandbox
 
-from snapshot import Snapshots
+from snapshot import CommitOptions, Snapshots
 from snapshot.engine.types import ChangeKind
 from snapshot.errors import ContainerNotFound, ImageNotFound, NotFound, NothingToVerify
 from snapshot.image.config_edits import ConfigEdits
@@ -52,13 +52,16 @@ def test_the_loop_returns_typed_results_and_prints_nothing(
     assert changes[1].file
     assert len(changes[1].file.sha256) == 64
 
-    result = snap.commit(box, image, message="sign", edits=ConfigEdits(env={"A": "1"}, cmd=["app"]))
+    result = snap.commit(
+        box, image, CommitOptions(message="sign", edits=ConfigEdits(env={"A": "1"}, cmd=["app"]))
+    )
     assert (result.name, result.moved_from) == (f"{image}:latest", "")
     assert result.image_id == sandbox.inspect(image)["Id"]
     assert result.verification
     assert result.verification.passed
     assert result.changeset.changes == changes
-    assert result.record.kept_by_engine == ("env WHO",)
+    assert result.record.kept_by_engine == ()
+    assert {variable.partition("=")[0] for variable in sandbox.config(image)["Env"]} == {"PATH", "A"}
     assert sandbox.config(image)["Cmd"] == ["app"]
 
     verification = snap.verify(
@@ -97,7 +100,7 @@ def test_what_is_not_there_is_an_exception_for_the_thing_it_is(snap: Snapshots, 
 
 def test_a_commit_without_verification_says_so(snap: Snapshots, sandbox: Sandbox) -> None:
     box = sandbox.changed("touch /new")
-    result = snap.commit(box, check=False)
+    result = snap.commit(box, options=CommitOptions(check=False))
     assert result.verification is None
     assert result.name == ""
     assert sandbox.inspect(result.image_id)["RepoTags"] == []

@@ -7,6 +7,7 @@ import tarfile
 from collections.abc import Callable, Iterator
 
 import docker
+import lookalike
 import pytest
 from doctor import Edit, Entry, SavedImage, edited, entry, put_together, take_apart
 from sandbox import Sandbox
@@ -82,6 +83,19 @@ def test_a_good_image_passes_also_for_somebody_who_has_only_the_image(
     done = sandbox.snap("verify", committed[0], "--format", "json")
     document = json.loads(done.stdout)
     assert document["schema"] == "docker-snap.verify/1"
+    assert document["passed"] is True
+    subjects = [finding["subject"] for finding in document["findings"]]
+    assert subjects == ["record", "base", "layer", "config"]
+    deep = json.loads(sandbox.snap("verify", "--deep", committed[0], "--format", "json").stdout)
+    assert deep["findings"][:4] == document["findings"]
+    assert [(found["subject"], found["passed"]) for found in deep["findings"][4:]] == [("changes", True)]
+
+
+def test_an_image_of_the_engines_own_commit_is_read_back(sandbox: Sandbox) -> None:
+    """No digest of its layer is known before the engine makes it, so the files are what there is to see."""
+    box, image = sandbox.changed(SCRIPT), sandbox.name("image")
+    sandbox.snap("commit", "--method", "engine", box, image)
+    document = json.loads(sandbox.snap("verify", image, "--format", "json").stdout)
     assert document["passed"] is True
     assert [finding["subject"] for finding in document["findings"]] == ["record", "base", "config", "changes"]
 
@@ -175,7 +189,11 @@ def replaced_in_label(suffix: str, old: str, new: str) -> Callable[[SavedImage],
         pytest.param(tampered_config("OnBuild", ["RUN evil"]), "onbuild", id="onbuild"),
         pytest.param(replaced_in_label("team", "lab", "other"), "label team", id="label"),
         pytest.param(without_label("team"), "label team", id="a removed label"),
-        pytest.param(replaced_in_label(".base.name", "ch03", "ch04"), "base", id="another base's name"),
+        pytest.param(
+            replaced_in_label(".base.name", "ch03", "ch04"),
+            "label org.opencontainers.image.base.name",
+            id="another base's name",
+        ),
         pytest.param(replaced_in_label(".image.created", "20", "19"), "label org.open", id="another time"),
         pytest.param(replaced_in_label(".record", "first", "other"), "record", id="V10 an edited record"),
         pytest.param(without_label(".record"), "record", id="V10 a removed record"),
@@ -199,7 +217,23 @@ def test_a_layer_too_many_is_named(sandbox: Sandbox, parts: SavedImage) -> None:
 
 def test_another_base_below_is_named(sandbox: Sandbox, parts: SavedImage) -> None:
     parts.layers[0] = edited(parts.layers[0], lambda *each: each, [entry("evil", b"x")])
-    assert [line.split()[0] for line in failures(sandbox, parts)] == ["base"]
+    found = [line.split(maxsplit=2) for line in failures(sandbox, parts)]
+    assert [words[0] for words in found] == ["base", "A"]
+    assert found[1][1:] == ["/evil", "is there and was not recorded"]
+
+
+def test_another_base_below_is_named_also_where_the_true_one_is_not_known(
+    sandbox: Sandbox, client: docker.APIClient
+) -> None:
+    base, image = sandbox.name("base"), sandbox.name("image")
+    lookalike.import_image(client, base, lookalike.root_tar({"/content": b"x"}), ["ENV PATH=/bin"])
+    sandbox.snap("commit", sandbox.changed("touch /new", image=base), image)
+    parts = take_apart(client, image)
+    parts.layers[0] = edited(parts.layers[0], lambda *each: each, [entry("evil", b"x")])
+    sandbox.clean()
+    found = failures(sandbox, parts)
+    assert [line.split()[0] for line in found] == ["base", "layers"]
+    assert "cannot be judged" in found[1]
 
 
 def test_the_record_of_another_image_does_not_pass(sandbox: Sandbox, parts: SavedImage) -> None:

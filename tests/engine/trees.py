@@ -13,12 +13,15 @@ from dataclasses import dataclass
 import docker
 
 #: What an engine binds over or makes in every container.
-ENGINE_PATHS = ("dev", "proc", "sys", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf")
+ENGINE_PATHS = (
+    "dev", "proc", "sys", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf",
+    "etc/mtab", "run/.containerenv", "run/secrets",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Node:
-    """What stands at a path; ``names`` are all names of the same file."""
+    """What stands at a path; ``names`` are all names of the same file, ``capability`` is in hex digits."""
 
     type: bytes
     mode: int
@@ -29,6 +32,11 @@ class Node:
     link: str
     device: tuple[int, int]
     names: tuple[str, ...]
+    capability: str = ""
+
+
+#: As engines spell it in archives; the values of PAX records are text to tarfile.
+_CAPABILITY = "SCHILY.xattr.security.capability"
 
 
 def tree_of(client: docker.APIClient, container: str) -> dict[str, Node]:
@@ -40,6 +48,9 @@ def tree_of(client: docker.APIClient, container: str) -> dict[str, Node]:
         names = defaultdict(list)
         for path, original in sorted(first.items()):
             names[original].append(path)
+        if not any(path.startswith("run/") and path not in ENGINE_PATHS for path in members):
+            # Podman makes it for its own.
+            first.pop("run", None)
         return {
             path: _node(tar, members[original], tuple(names[original]))
             for path, original in first.items()
@@ -61,7 +72,8 @@ def _node(tar: tarfile.TarFile, info: tarfile.TarInfo, names: tuple[str, ...]) -
     file = tar.extractfile(info) if info.isreg() else None
     return Node(
         type=tarfile.REGTYPE if info.isreg() else info.type,
-        mode=info.mode,
+        # Some engines write the type's bits beside it.
+        mode=info.mode & 0o7777,
         owner=(info.uid, info.gid),
         size=info.size,
         # Links and folders are touched when a layer is laid over another; files keep their times.
@@ -70,4 +82,5 @@ def _node(tar: tarfile.TarFile, info: tarfile.TarInfo, names: tuple[str, ...]) -
         link=info.linkname if info.issym() else "",
         device=(info.devmajor, info.devminor) if info.isdev() else (0, 0),
         names=names,
+        capability=info.pax_headers.get(_CAPABILITY, "").encode("utf-8", "surrogateescape").hex(),
     )

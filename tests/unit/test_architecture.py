@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "image": {"engine.types", "errors"},
     "engine": {"errors"},
     "errors": set(),
-    "__init__": {"api", "errors", "image"},
+    "__init__": {"api", "errors", "image", "workflow"},
     "__main__": {"cli"},
 }
 

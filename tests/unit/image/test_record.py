@@ -34,7 +34,6 @@ RECORD = Record(
     size_bytes=4,
     config={"cmd": "00"},
     kept_by_engine=("env WHO",),
-    engine_paths=("/etc/hosts",),
     skipped=("/s",),
 )
 
@@ -74,7 +73,7 @@ def without(key: str) -> Callable[[dict[str, Any]], Any]:
 @pytest.mark.parametrize(
     "edit",
     [
-        *(without(key) for key in ("base", "config", "tool", "added", "skipped", "schema")),
+        *(without(key) for key in ("base", "config", "tool", "added", "schema")),
         lambda value: {**value, "schema": 2},
         lambda value: {**value, "added": "1"},
         lambda value: {**value, "added": True},

@@ -1,0 +1,83 @@
+"""The engine's answers as this project's types."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from snapshot.engine.types import Config, Container, Descriptor, EngineVersion, Image, Mount
+
+
+def read_version(answer: Mapping[str, Any]) -> EngineVersion:
+    """What an engine is, from ``GET /version``."""
+    components = {part.get("Name") for part in answer.get("Components") or ()}
+    return EngineVersion(
+        name="Podman" if "Podman Engine" in components else "Docker",
+        version=str(answer.get("Version", "")),
+        api_version=str(answer.get("ApiVersion", "")),
+        os=str(answer.get("Os", "")),
+        architecture=str(answer.get("Arch", "")),
+    )
+
+
+def read_image(answer: Mapping[str, Any]) -> Image:
+    """An image, from ``GET /images/NAME/json``."""
+    return Image(
+        id=answer["Id"],
+        tags=tuple(_familiar(name) for name in answer.get("RepoTags") or ()),
+        repo_digests=tuple(_familiar(name) for name in answer.get("RepoDigests") or ()),
+        created=answer.get("Created") or "",
+        author=answer.get("Author") or "",
+        comment=answer.get("Comment") or "",
+        architecture=answer.get("Architecture") or "",
+        os=answer.get("Os") or "",
+        variant=answer.get("Variant") or "",
+        size_bytes=answer.get("Size") or 0,
+        layers=tuple((answer.get("RootFS") or {}).get("Layers") or ()),
+        config=Config.from_api(answer.get("Config")),
+        os_version=answer.get("OsVersion") or "",
+        descriptor=_descriptor(answer.get("Descriptor")),
+    )
+
+
+def _familiar(name: str) -> str:
+    """An image's name as a person types it: Podman gives the registry of Docker Hub's along."""
+    return name.removeprefix("docker.io/").removeprefix("library/") if name.startswith("docker.io/") else name
+
+
+def _descriptor(answer: Mapping[str, Any] | None) -> Descriptor | None:
+    if not answer:
+        return None
+    return Descriptor(answer.get("mediaType") or "", answer["digest"], answer.get("size") or 0)
+
+
+def read_container(answer: Mapping[str, Any]) -> Container:
+    """A container, from ``GET /containers/NAME/json``."""
+    state = answer["State"]
+    driver = answer.get("GraphDriver") or {}
+    folders = driver.get("Data") or {} if driver.get("Name") in {"overlay", "overlay2"} else {}
+    return Container(
+        id=answer["Id"],
+        name=answer["Name"].removeprefix("/"),
+        image_id=answer["Image"],
+        image_name=_familiar(answer["Config"].get("Image") or ""),
+        state=state["Status"],
+        exit_code=state.get("ExitCode") or 0,
+        created=answer["Created"],
+        config=Config.from_api(answer["Config"]),
+        mounts=tuple(
+            Mount(
+                kind=mount.get("Type") or "",
+                source=mount.get("Name") or mount.get("Source") or "",
+                destination=mount["Destination"],
+            )
+            for mount in answer.get("Mounts") or ()
+        )
+        + tuple(
+            # Those of --tmpfs stand apart from all other mounts.
+            Mount(kind="tmpfs", source="", destination=path)
+            for path in (answer.get("HostConfig") or {}).get("Tmpfs") or ()
+        ),
+        upper_folder=folders.get("UpperDir") or "",
+        lower_folders=tuple((folders.get("LowerDir") or "").split(":")) if folders.get("LowerDir") else (),
+    )

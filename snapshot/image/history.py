@@ -1,0 +1,40 @@
+"""The history of an image, as its config holds it, from what an engine tells of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+from snapshot.engine.types import HistoryEntry
+
+# Instructions that change the config alone, as the classic builder (`#(nop)`) and BuildKit write them.
+_CONFIG_ONLY = re.compile(
+    r"(?:/bin/sh -c #\(nop\) +)?"
+    r"(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
+)
+
+
+def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[HistoryEntry, ...]:
+    """History entries, oldest first, with as many of them marked as layers as there are.
+
+    The engine tells an entry's size and not whether it has a layer (OCI image spec, config.md,
+    ``history.empty_layer``). What has a size has a layer; of those without, the ones that are no mere edit of
+    the config come first. Entries are made up where an image has fewer than layers, as an import can.
+
+    >>> entry = HistoryEntry("2026-01-01T00:00:00Z", "CMD x")
+    >>> [item.empty_layer for item in with_layers([entry, replace(entry, size_bytes=1)], 1)]
+    [True, False]
+    """
+    # The oldest first within each rank: a base image begins with a layer.
+    ranked = sorted(range(len(entries)), key=lambda index: _rank(entries[index]))
+    with_layer = set(ranked[:layer_count])
+    marked = tuple(replace(entry, empty_layer=index not in with_layer) for index, entry in enumerate(entries))
+    missing = layer_count - len(with_layer)
+    return tuple(HistoryEntry("", "") for _ in range(missing)) + marked
+
+
+def _rank(entry: HistoryEntry) -> int:
+    if entry.size_bytes:
+        return 0
+    return 2 if _CONFIG_ONLY.match(entry.created_by) else 1

@@ -1,0 +1,61 @@
+"""``snap commit --squash``: which changes a container has against the image below all of snap's layers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import IO, cast
+
+from snapshot.changeset.squash import changes_against, names_in_layer
+from snapshot.engine.client import Engine
+from snapshot.engine.types import Change, HistoryEntry, Image
+from snapshot.errors import EngineGone, Refused
+from snapshot.image.record import Base, chain_id
+from snapshot.image.saved import SavedImage, SavedImageUnreadable, SavedLayer
+
+
+def check_foldable(image: Image, origin: Base) -> None:
+    """Raise :class:`~snapshot.errors.Refused` where the image does not stand on its recorded base."""
+    if chain_id(image.layers[: origin.layer_count]) != origin.chain_id:
+        raise Refused(
+            f"The layers of '{image.id}' cannot be folded: it does not stand on {origin.name or origin.id}"
+            " any more, as its record says.",
+            "Leave out --squash.",
+        )
+
+
+def changes_against_origin(
+    engine: Engine, image: Image, origin: Base, listed: Sequence[Change]
+) -> list[Change]:
+    """What a container of ``image`` changed against ``origin``, of which ``image`` has the layers.
+
+    The whole image is read for the names in its layers.
+    """
+    try:
+        with engine.transfer.save(image.id) as stream:
+            saved = SavedImage(stream)
+            names = {layer.name: _names(layer) for layer in saved.layers()}
+        layers = [names[name] for name in saved.layer_order()]
+    except (SavedImageUnreadable, KeyError) as error:
+        raise Refused(
+            f"The layers of '{image.id}' cannot be read, so they cannot be folded: {error}.",
+            "Leave out --squash.",
+        ) from error
+    count = origin.layer_count
+    return changes_against(layers[:count], layers[count:], listed)
+
+
+def _names(layer: SavedLayer) -> list[tuple[str, bool]]:
+    try:
+        return names_in_layer(cast("IO[bytes]", layer))
+    except EngineGone as error:
+        raise SavedImageUnreadable(error.what) from error
+
+
+def folded_history(history: Sequence[HistoryEntry], layer_count: int) -> tuple[HistoryEntry, ...]:
+    """A history of which the first ``layer_count`` layers are left: what made the others is kept as words."""
+    kept = []
+    for entry in history:
+        layer_count -= not entry.empty_layer
+        kept.append(entry if layer_count >= 0 else replace(entry, empty_layer=True))
+    return tuple(kept)

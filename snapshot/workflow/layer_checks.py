@@ -1,0 +1,70 @@
+"""Holding an image's layers against its record: by digests alone, without reading a file."""
+
+from __future__ import annotations
+
+from snapshot.engine.types import Image
+from snapshot.image.record import Record, chain_id
+from snapshot.workflow.checks import Finding
+
+
+def layer_findings(record: Record, image: Image) -> list[Finding]:
+    """Whether the layers are those of the recorded base and the committed one."""
+    finding = _base_finding(record, image)
+    if not finding.passed or record.method != "sealed":
+        return [finding]
+    added = image.layers[record.base.layer_count :]
+    if added == recorded_layers(record):
+        detail = f"the committed one, {record.diff_id}" if added else "none was added"
+        return [finding, Finding("layer", True, detail)]
+    if not added:
+        return [finding, Finding("layer", False, "the committed layer is missing")]
+    return [finding, Finding("layer", False, f"is {added[0]}, recorded {record.diff_id or 'none'}")]
+
+
+def recorded_layers(record: Record) -> tuple[str, ...]:
+    """The diff IDs that a sealed image has above its base: one, or none where no file changed."""
+    return (record.diff_id,) if record.diff_id else ()
+
+
+def has_layers_too_many(record: Record, image: Image) -> bool:
+    """Whether other layers stand on the image as it was committed."""
+    layers = image.layers
+    count = record.base.layer_count
+    own = recorded_layers(record)
+    return (
+        len(layers) > count + len(own)
+        and chain_id(layers[:count]) == record.base.chain_id
+        and layers[count : count + len(own)] == own
+    )
+
+
+def named_base_finding(record: Record, base: Image) -> Finding:
+    """Whether ``base`` is the image that the record names: by its layers, and by its digest if it has one."""
+    subject = "base image"
+    if len(base.layers) != record.base.layer_count or chain_id(base.layers) != record.base.chain_id:
+        return Finding(subject, False, f"{base.id} has other layers than the recorded base")
+    digests = {base.id, *(digest.partition("@")[2] for digest in base.repo_digests)}
+    if base.descriptor:
+        digests.add(base.descriptor.digest)
+    if digests & {record.base.id, record.base.digest}:
+        return Finding(subject, True, f"is the recorded one, {record.base.digest}")
+    return Finding(
+        subject,
+        True,
+        f"has the recorded layers; its digest here is {base.id}, which another kind of store names otherwise",
+    )
+
+
+def _base_finding(record: Record, image: Image) -> Finding:
+    base = record.base
+    count = base.layer_count
+    named = f"{base.name or base.id}, {count} layer{'' if count == 1 else 's'}"
+    if len(image.layers) < count or chain_id(image.layers[:count]) != base.chain_id:
+        return Finding("base", False, f"the layers below are not those of {named}")
+    # An empty changeset adds no layer, and the engine's own commit tells no digest in advance.
+    extra = len(image.layers) - count
+    most = len(recorded_layers(record)) if record.method == "sealed" else 1
+    if extra > most:
+        committed = "one" if most else "none"
+        return Finding("base", False, f"{extra} layers stand on {named}, and {committed} was committed")
+    return Finding("base", True, named)
