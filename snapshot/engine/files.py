@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import base64
 import json
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from typing import IO, TYPE_CHECKING, cast
 
 import requests
 
 from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.times import whole_seconds
 from snapshot.engine.types import Change, ChangeKind, PathStat
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 # An engine compresses archives for whoever says that he takes that, as requests does by default.
 _PLAIN = {"Accept-Encoding": "identity"}
 
-_TIME = re.compile(r"(.{19})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
 _STAT_HEADER = "X-Docker-Container-Path-Stat"
 
 _KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
@@ -125,14 +123,5 @@ def _path_stat(response: requests.Response) -> PathStat:
         size_bytes=int(value["size"]),
         go_mode=int(value["mode"]),
         link_target=value.get("linkTarget") or "",
-        mtime_s=_whole_seconds(value.get("mtime") or ""),
+        mtime_s=whole_seconds(value.get("mtime") or "") or 0,
     )
-
-
-def _whole_seconds(time: str) -> int:
-    """RFC 3339 with any number of digits for the seconds' fraction, rounded down."""
-    parts = _TIME.fullmatch(time)
-    if not parts:
-        return 0
-    zone = "+00:00" if parts[2] == "Z" else parts[2]
-    return int(datetime.fromisoformat(parts[1] + zone).timestamp())

@@ -208,7 +208,7 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> Order:
         origin, first_base = first_base, None
     else:
         origin = base_of(found, base)
-        _check_depth(engine, base)
+        _check_depth(engine, base, can_be_folded=first_base is not None)
     return Order(
         container=found,
         base=base,
@@ -258,7 +258,7 @@ def _made(engine: Engine, order: Order, method: Method, progress: Progress) -> t
         return make_by_engine(engine, order, progress), error.what
 
 
-def _check_depth(engine: Engine, base: Image) -> None:
+def _check_depth(engine: Engine, base: Image, *, can_be_folded: bool) -> None:
     if base.descriptor:
         most = _MOST_LAYERS_OF_CONTAINERD
     else:
@@ -266,7 +266,9 @@ def _check_depth(engine: Engine, base: Image) -> None:
     if len(base.layers) >= most:
         raise Refused(
             f"The image would have {len(base.layers) + 1} layers, and this engine takes {most}.",
-            "Give --squash: it folds the layers that snap added into one.",
+            "Give --squash: it folds the layers that snap added into one."
+            if can_be_folded
+            else "Make its layers one first: docker export, docker import.",
         )
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from datetime import datetime
 
 from snapshot.changeset.capture import ApiReader, ChangeReader, DirectReader
 from snapshot.changeset.fetch_plan import CallCosts, KnownSizes
@@ -15,6 +13,7 @@ from snapshot.changeset.reader import TYPICAL_COSTS, Headers, Request, read_piec
 from snapshot.changeset.source import FileSource
 from snapshot.changeset.upper_folder import NotReadableDirectly, UpperFolder
 from snapshot.engine.client import Engine
+from snapshot.engine.times import whole_seconds
 from snapshot.engine.types import Change, ChangeKind, Container, Image
 from snapshot.errors import Refused
 from snapshot.workflow.helper import files_of_image
@@ -67,7 +66,7 @@ def choose_reader(
         files,
         _costs(engine),
         KnownSizes(base.size_bytes, changed_bytes),
-        linked_before_s=_seconds(container.created),
+        linked_before_s=whole_seconds(container.created),
     )
     return Chosen(reader, [*changed_root, *reader.changes()], changed_bytes, reason)
 
@@ -102,12 +101,3 @@ def _costs(engine: Engine) -> CallCosts:
     version = engine.version
     old = version.name == "Docker" and version.major < _FIRST_QUICK_DOCKER
     return _COSTS_OF_OLD_DOCKER if old else TYPICAL_COSTS
-
-
-def _seconds(created: str) -> int | None:
-    """An engine's RFC 3339 time, which has nanoseconds, as whole seconds since 1970."""
-    try:
-        whole_s = re.sub(r"\.[0-9]+", "", created).replace("Z", "+00:00")
-        return int(datetime.fromisoformat(whole_s).timestamp())
-    except ValueError:
-        return None

@@ -22,6 +22,7 @@ MAY_IMPORT = {
         "image",
         "engine.client",
         "engine.endpoint",
+        "engine.times",
         "engine.types",
         "errors",
     },
