@@ -76,7 +76,7 @@ def verify(
             findings.append(Finding("record", True, "sealed"))
     except RecordDamaged as error:
         findings.append(Finding("record", False, str(error)))
-    if record is None and not findings and not checks:
+    if record is None and not findings and not checks and not base:
         raise NothingToVerify(
             f"'{image}' has no record of snap's, so there is nothing to hold it against.",
             "Ask for checks of your own (--file, --contains, --label, …), or make images with `snap commit`.",
@@ -91,8 +91,13 @@ def verify(
         subject = Subject(found, files, partial(run_throw_away, engine, found.id))
         if record:
             findings += _record_findings(engine, record, subject, deep)
-            if base:
-                findings.append(named_base_finding(record, engine.image(base)))
+        if base:
+            named = engine.image(base)
+            findings.append(
+                named_base_finding(record, named)
+                if record
+                else Finding("base image", False, "no record names one")
+            )
         findings += [check.finding(subject) for check in checks]
     return Verification(found, record, tuple(findings))
 

@@ -256,3 +256,10 @@ def test_a_base_that_is_not_there_is_an_error_and_no_finding(sandbox: Sandbox, b
     image = committed(sandbox, base)
     done = sandbox.snap("verify", image, "--base", "no-such:v1", expect=1)
     assert "No image is named 'no-such:v1' here." in done.stderr
+
+
+def test_an_image_without_a_record_has_no_base_that_could_be_proven(sandbox: Sandbox) -> None:
+    image = sandbox.base_image
+    done = sandbox.snap("verify", image, "--base", image, "--file", "/diamol/ch03.txt", expect=3)
+    assert "FAIL  base image" in done.stdout
+    assert "no record names one" in done.stdout
