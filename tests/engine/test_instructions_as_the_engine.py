@@ -19,8 +19,7 @@ pytestmark = [
     pytest.mark.only_on(
         "docker20",
         "docker28",
-        "docker28-containerd",
-        reason="snap reads instructions as Docker does; Podman's own commit knows fewer, and no quoting",
+        reason="snap reads instructions as Docker does, with either store; Podman's commit knows fewer",
     ),
 ]
 

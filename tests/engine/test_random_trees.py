@@ -4,7 +4,7 @@ Each example is a tree in a folder of its own; many share one base image, one co
 Two variables of the environment:
 
 SNAP_TEST_EXAMPLES
-    How many trees to try, for example 5000. [200]
+    How many trees to try on each engine, for example 5000. [120]
 SNAP_TEST_SEED
     The number that a failure names: the same trees again. By default another one each time.
 """
@@ -36,7 +36,7 @@ from snapshot.workflow.methods.interface import CaptureWay
 
 pytestmark = pytest.mark.engine
 
-EXAMPLES = int(os.environ.get("SNAP_TEST_EXAMPLES", "200"))
+EXAMPLES = int(os.environ.get("SNAP_TEST_EXAMPLES", "120"))
 SEED = int(os.environ.get("SNAP_TEST_SEED", secrets.randbelow(1 << 32)))
 TREES_A_COMMIT = 34
 
