@@ -372,8 +372,12 @@ class Engine:
 
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name."""
-        with translated(name):
-            self._api.rename(container_id, name)
+        try:
+            with translated(name):
+                self._api.rename(container_id, name)
+        except KeyboardInterrupt:
+            look_for_a_while(lambda: self.container(container_id).name == name)
+            raise
 
     def remove(self, container_id: str) -> None:
         """Remove a container, running or not, with its anonymous volumes; one that is gone is fine."""

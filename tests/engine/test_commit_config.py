@@ -250,7 +250,8 @@ def test_names_are_read_as_docker_reads_them(sandbox: Sandbox, box: str) -> None
         done = sandbox.snap("commit", "-q", box, given.format(sandbox.name("img")))
         image = sandbox.inspect(full.format(sandbox.name("img")))
         assert done.stdout.strip() == image["Id"]
-    done = sandbox.snap("commit", box)
+    # Within the same second the same commit would be the same image.
+    done = sandbox.snap("commit", box, "-m", "another")
     assert "no name" in done.stdout
     dangling = next(line.split()[1] for line in done.stdout.splitlines() if line.startswith("id"))
     assert sandbox.inspect(dangling)["RepoTags"] == []
