@@ -120,6 +120,9 @@ class StallingRegistry:
         registry = self
 
         class Handler(BaseHTTPRequestHandler):
+            # What is no HTTP gets an answer in HTTP: to containerd that says that there is no TLS here.
+            default_request_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 last = self.path.rpartition("/")[2]
                 content = contents["manifests"] if "/manifests/" in self.path else contents.get(last, b"{}")

@@ -106,7 +106,8 @@ def mounted_tmpfs(folder: Path, size: str) -> Iterator[None]:
     try:
         yield
     finally:
-        subprocess.run(["umount", folder], check=True)
+        # An engine's last process may be on its way out yet.
+        wait_until(lambda: subprocess.run(["umount", folder], check=False).returncode == 0, "unmounted")
 
 
 def _runs(pid: int) -> bool:
