@@ -110,3 +110,13 @@ def sandbox(client: docker.APIClient, host: str, base_image: str, tmp_path: Path
     space.clean()
     assert not strays, f"left behind: {strays}"
     assert not space.new_images(), "images could not be removed"
+
+
+@pytest.fixture(scope="module")
+def space(
+    client: docker.APIClient, host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sandbox]:
+    """Where containers and images live that many tests of a file only look at."""
+    shared = Sandbox(client, host, base_image, tmp_path_factory.mktemp("home"))
+    yield shared
+    shared.clean()

@@ -9,13 +9,11 @@ from __future__ import annotations
 import io
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import diff_cases
-import docker
-import docker.errors
 import lookalike
 import pytest
 import steps
@@ -66,16 +64,6 @@ class Trees:
         ]
         assert parts[0], f"the engine's image has no {folder}"
         return differing(*parts)
-
-
-@pytest.fixture(scope="module")
-def space(
-    client: docker.APIClient, host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox]:
-    """Where the images live that many tests only look at."""
-    shared = Sandbox(client, host, base_image, tmp_path_factory.mktemp("home"))
-    yield shared
-    shared.clean()
 
 
 @pytest.fixture(scope="module", params=["auto", "api"])

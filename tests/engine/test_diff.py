@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import docker
 import lookalike
 import pytest
 from diff_cases import CASES, FOLDERS, Case, entries_of
@@ -35,16 +34,6 @@ class Changed:
             if path == folder or path.startswith(f"{folder}/"):
                 lines.append(" ".join([*columns, path[len(folder) + 1 :] or "."]))
         return lines
-
-
-@pytest.fixture(scope="module")
-def space(
-    client: docker.APIClient, host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox]:
-    """Where the containers live that many tests only look at."""
-    shared = Sandbox(client, host, base_image, tmp_path_factory.mktemp("home"))
-    yield shared
-    shared.clean()
 
 
 @pytest.fixture(scope="module")

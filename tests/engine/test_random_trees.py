@@ -15,11 +15,9 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import partial
 
-import docker
 import lookalike
 import pytest
 import random_trees
@@ -45,16 +43,6 @@ DIRECT = pytest.param(
     id="direct",
     marks=pytest.mark.only_on("docker20", "docker28", "podman", reason="an upper folder can be read"),
 )
-
-
-@pytest.fixture(scope="module")
-def space(
-    client: docker.APIClient, host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox]:
-    """Where the trees live for the time of one commit."""
-    shared = Sandbox(client, host, base_image, tmp_path_factory.mktemp("home"))
-    yield shared
-    shared.clean()
 
 
 @pytest.mark.parametrize("way", [DIRECT, pytest.param(CaptureWay.API, id="api")])

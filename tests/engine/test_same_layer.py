@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import docker
 import lookalike
 import pytest
 import steps
@@ -50,16 +49,6 @@ DEAR_CALLS = CallCosts(call_s=1.0, file_s=0.0, bytes_per_s=1e8)
 DEAREST_CALLS = CallCosts(call_s=1e9, file_s=0.0, bytes_per_s=1e9)
 LARGE = KnownSizes(base_bytes=10**12)
 SMALL = KnownSizes(base_bytes=1)
-
-
-@pytest.fixture(scope="module")
-def space(
-    client: docker.APIClient, host: str, base_image: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Sandbox]:
-    """Where the container lives that the tests only look at."""
-    shared = Sandbox(client, host, base_image, tmp_path_factory.mktemp("home"))
-    yield shared
-    shared.clean()
 
 
 @pytest.fixture(scope="module")
