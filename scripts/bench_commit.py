@@ -197,7 +197,7 @@ def _large(bench: Bench) -> None:
     """3,500 small files and one of 200 MB; then the time that a verification takes."""
     with bench.container(BOX, BASE, LARGE):
         plain = bench.engine("commit")
-        proven = bench.engine("commit + save | sha256sum", after=f"{bench.cli} save {BY_ENGINE} | sha256sum")
+        proven = bench.engine("commit + save, hashed", after=f"{bench.cli} save {BY_ENGINE} | sha256sum")
         ways = [bench.snap("snap by API", options="--capture api"), plain, proven]
         targets = [Target(ways[0].name, proven.name, 1.4), Target(ways[0].name, plain.name, 2.5)]
         if bench.kind != "docker28-containerd":  # it does not say where a container's files are
