@@ -1,0 +1,1 @@
+"""Steps of a container, as they were done, and sessions recorded at a terminal."""
