@@ -65,12 +65,21 @@ def main() -> int:
         "--engine", action="append", choices=KINDS, help="one of scripts/engine's kinds [all]"
     )
     committing.add_argument("--case", action="append", choices=CASES, help="what to measure [all]")
+    executing = what.add_parser("exec", help="snap exec against the engine's own CLI; needs root")
+    executing.add_argument("--runs", type=int, default=20, metavar="N", help="of each command [%(default)s]")
+    executing.add_argument(
+        "--engine", action="append", choices=KINDS, help="one of scripts/engine's kinds [all]"
+    )
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
     try:
         if arguments.what == "start":
             start(arguments.runs)
+        elif arguments.what == "exec":
+            from bench_exec import exec_
+
+            exec_(arguments.engine or KINDS, arguments.runs)
         else:
             commit(arguments.engine or KINDS, arguments.case or CASES, arguments.runs)
     except (subprocess.CalledProcessError, BenchFailed) as error:

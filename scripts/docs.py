@@ -1,5 +1,7 @@
 """Run the commands in the documents' console blocks, and write what they print below them.
 
+A command with ``-it`` is given a terminal, where what stands behind the prompts below it is typed.
+
 ``python scripts/docs.py FILE…`` rewrites the documents; ``--check`` fails where they say something else than
 the commands print now. IDs, digests and times differ each time and count as equal.
 """
@@ -12,11 +14,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+from typed import Line, typed
+
 _BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_PROMPT = re.compile(r"^(/\S* # )(.*)$")
 _VARYING = [
     (re.compile(r"sha256:[0-9a-f]{64}"), "sha256:…"),
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "ID"),
-    (re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+Z?)?Z?"), "TIME"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+Z?)?Z?"), "TIME"),
+    (re.compile(r"\b\d+\.\d+ s\b"), "SECONDS s"),
     (re.compile(r"(About )?(a|an|\d+) (second|minute|hour)s? ago|Less than a second ago"), "SOME TIME ago"),
     (re.compile(r"docker-snap \d+\.\d+\.\d+"), "docker-snap VERSION"),
     (re.compile(r" +"), " "),
@@ -29,18 +35,26 @@ def with_output(document: str) -> str:
 
 
 def _played(block: str) -> str:
-    lines = []
-    for command in (line for line in block.splitlines() if line.startswith("$ ")):
-        done = subprocess.run(
-            ["bash", "-c", command[2:]],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        lines += [command, *done.stdout.splitlines()]
+    lines: list[str] = []
+    block_lines = block.splitlines()
+    begins = [number for number, line in enumerate(block_lines) if line.startswith("$ ")]
+    for begin, end in zip(begins, [*begins[1:], len(block_lines)], strict=True):
+        command = block_lines[begin][2:]
+        below = [Line(*found.groups()) for line in block_lines[begin:end] if (found := _PROMPT.match(line))]
+        shown = typed(command, below) if " -it " in command else _printed(command)
+        lines += [block_lines[begin], *shown.splitlines()]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _printed(command: str) -> str:
+    return subprocess.run(
+        ["bash", "-c", command],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+        check=False,
+    ).stdout
 
 
 def same(one: str, other: str) -> bool:

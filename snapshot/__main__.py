@@ -1,6 +1,6 @@
 """``python -m snapshot``: the ``snap`` command."""
 
-from snapshot.cli import main
+from snapshot.cli import snap
 
 if __name__ == "__main__":
-    main()
+    snap()

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from types import TracebackType
+from typing import BinaryIO
 
 from snapshot.engine.client import Engine
+from snapshot.engine.process_types import ExecSpec
 from snapshot.engine.types import ContainerSpec
 from snapshot.workflow.checks import Check
 from snapshot.workflow.commit import CommitOptions, CommitResult, commit
-from snapshot.workflow.diff import Difference, diff
+from snapshot.workflow.copy import CopyResult, copy_in, copy_out
+from snapshot.workflow.diff import diff
+from snapshot.workflow.difference import Difference
 from snapshot.workflow.engine import EngineReport, describe_engine
+from snapshot.workflow.exec import exec_
+from snapshot.workflow.log import Log, log
 from snapshot.workflow.ls import Listing, ls
 from snapshot.workflow.progress import SILENT, Progress
-from snapshot.workflow.run import OutputSink, PullPolicy, RunResult, run
+from snapshot.workflow.ps import Listed, ps
+from snapshot.workflow.reset import Reset, reset
+from snapshot.workflow.rm import Removal, rm
+from snapshot.workflow.run import PullPolicy, RunResult, run
+from snapshot.workflow.session import SessionResult
 from snapshot.workflow.show import ContainerView, ImageView, show
+from snapshot.workflow.start import Started, start
+from snapshot.workflow.stop import Stopped, stop
+from snapshot.workflow.streams import OutputSink, Sitting, Streams
+from snapshot.workflow.usable import usable_container
 from snapshot.workflow.verify import Verification, verify
 
 
@@ -90,24 +105,87 @@ class Snapshots:
             network=network,
             platform=platform,
             labels=labels or {},
+            detach=detach,
         )
         return run(
             self._engine,
             spec,
             pull=pull,
-            detach=detach,
             replace_existing=replace_existing,
-            output=output,
+            sitting=_told_to(output),
             progress=self._progress,
         )
 
+    def exec(
+        self,
+        container: str,
+        command: Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        working_dir: str = "",
+        user: str = "",
+        detach: bool = False,
+        output: OutputSink | None = None,
+    ) -> SessionResult:
+        """Run a command in a running container, as a step; see :func:`snapshot.workflow.exec.exec_`."""
+        spec = ExecSpec(
+            argv=tuple(command),
+            env=tuple(f"{key}={value}" for key, value in (env or {}).items()),
+            working_dir=working_dir,
+            user=user,
+            detach=detach,
+        )
+        return exec_(self._engine.processes, container, spec, _told_to(output))
+
+    def start(self, container: str) -> Started:
+        """Let a container run again, as a step; see :func:`snapshot.workflow.start.start`."""
+        return start(self._engine, container)
+
+    def stop(self, container: str, *, timeout_s: int | None = None) -> Stopped:
+        """End a container's command; see :func:`snapshot.workflow.stop.stop`."""
+        return stop(self._engine, container, timeout_s=timeout_s)
+
+    def copy_in(self, source: str | BinaryIO, container: str, path: str) -> CopyResult:
+        """Copy files into a container, as a step; see :func:`snapshot.workflow.copy.copy_in`."""
+        found = usable_container(self._engine, container)
+        return copy_in(self._engine.processes, found, source, path, progress=self._progress)
+
+    def copy_out(self, container: str, path: str, destination: str | BinaryIO) -> CopyResult:
+        """Copy files out of a container; see :func:`snapshot.workflow.copy.copy_out`."""
+        found = usable_container(self._engine, container)
+        return copy_out(self._engine.processes, found, path, destination, progress=self._progress)
+
+    def ps(self, *, everything: bool = False) -> tuple[Listed, ...]:
+        """The containers that snap started; see :func:`snapshot.workflow.ps.ps`."""
+        return ps(self._engine, everything=everything)
+
+    def rm(self, container: str, *, force: bool = False) -> Removal:
+        """Remove a container whose changes an image holds; see :func:`snapshot.workflow.rm.rm`."""
+        return rm(self._engine, container, force=force)
+
+    def reset(self, container: str, *, to: str = "", force: bool = False) -> Reset:
+        """Put a container back to its image or a snapshot; see :func:`snapshot.workflow.reset.reset`."""
+        return reset(self._engine, container, to=to, force=force)
+
+    def log(self, name: str) -> Log:
+        """The steps of a container or an image; see :func:`snapshot.workflow.log.log`."""
+        return log(self._engine, name)
+
     def diff(
-        self, container: str, *, with_engine_paths: bool = False, hash_content: bool = False
+        self,
+        name: str,
+        *,
+        against: str | None = None,
+        since: int | None = None,
+        with_engine_paths: bool = False,
+        hash_content: bool = False,
     ) -> Difference:
-        """What a container changed; see :func:`snapshot.workflow.diff.diff`."""
+        """What a container or an image changed; see :func:`snapshot.workflow.diff.diff`."""
         return diff(
             self._engine,
-            container,
+            name,
+            against=against,
+            since=since,
             with_engine_paths=with_engine_paths,
             hash_content=hash_content,
             progress=self._progress,
@@ -136,3 +214,7 @@ class Snapshots:
     def engine(self) -> EngineReport:
         """Which engine is used, why that one, and what works there."""
         return describe_engine(self._engine)
+
+
+def _told_to(output: OutputSink | None) -> Sitting:
+    return lambda: nullcontext(Streams(output=output))

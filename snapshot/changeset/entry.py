@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import stat
 from collections import Counter
 from dataclasses import dataclass
 
@@ -18,6 +19,17 @@ class FileType(enum.Enum):
     CHARACTER_DEVICE = "chardev"
     BLOCK_DEVICE = "blockdev"
     FIFO = "fifo"
+
+
+#: By the type bits of ``st_mode``; a socket is none of them.
+FILE_TYPES = {
+    stat.S_IFREG: FileType.FILE,
+    stat.S_IFDIR: FileType.FOLDER,
+    stat.S_IFLNK: FileType.SYMLINK,
+    stat.S_IFCHR: FileType.CHARACTER_DEVICE,
+    stat.S_IFBLK: FileType.BLOCK_DEVICE,
+    stat.S_IFIFO: FileType.FIFO,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,6 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -207,8 +206,7 @@ class Found(NamedTuple):
     layers: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Lowers:
+class Lowers(NamedTuple):
     """The folders of the layers below, topmost first."""
 
     roots: Sequence[str]
@@ -233,8 +231,7 @@ class Lowers:
         return LowerFolder(opened)
 
 
-@dataclass(frozen=True)
-class LowerFolder:
+class LowerFolder(NamedTuple):
     """One folder in each of the layers that have it: numbers of layers and descriptors, topmost first."""
 
     folders: Sequence[tuple[int, int]]

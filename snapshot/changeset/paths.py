@@ -26,7 +26,7 @@ ENGINE_FILES = frozenset(
     }
 )
 
-_SURROGATE_ESCAPE = re.compile("[\udc80-\udcff]")
+_SURROGATE_ESCAPE = "[\udc80-\udcff]"
 
 
 def component_order(path: str) -> list[bytes]:
@@ -44,7 +44,7 @@ def as_the_engine_lists(path: str) -> str:
     >>> as_the_engine_lists("/caf\udce9")
     '/caf\ufffd'
     """
-    return _SURROGATE_ESCAPE.sub("\ufffd", path)
+    return re.sub(_SURROGATE_ESCAPE, "\ufffd", path)
 
 
 def is_at_or_below(path: str, folder: str) -> bool:

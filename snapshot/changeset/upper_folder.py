@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from snapshot.changeset.entry import FileEntry, FileType
+from snapshot.changeset.entry import FILE_TYPES, FileEntry, FileType
 from snapshot.changeset.member import Chunk, Member, no_content
 from snapshot.changeset.overlay import (
     CAPABILITY,
@@ -32,15 +32,6 @@ __all__ = ["NotReadableDirectly", "UpperFolder"]
 
 _PIECE_BYTES = 1 << 20
 _NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})
-
-_TYPES = {
-    stat.S_IFREG: FileType.FILE,
-    stat.S_IFDIR: FileType.FOLDER,
-    stat.S_IFLNK: FileType.SYMLINK,
-    stat.S_IFCHR: FileType.CHARACTER_DEVICE,
-    stat.S_IFBLK: FileType.BLOCK_DEVICE,
-    stat.S_IFIFO: FileType.FIFO,
-}
 
 
 class UpperFolder:
@@ -141,6 +132,11 @@ class UpperFolder:
         linked = {seen.inode: seen.size_bytes for seen in files if seen.is_link_of_many}
         return sum(seen.size_bytes for seen in files if not seen.is_link_of_many) + sum(linked.values())
 
+    def stamp(self, path: str) -> str:
+        """Text that is another one when what stands at a listed ``path`` was changed; empty for nothing."""
+        seen = self._as_listed().get(path)
+        return ".".join(map(str, seen.stamp)) if seen else ""
+
     def is_socket(self, path: str) -> bool:
         """Whether a socket stood at ``path`` when it was listed."""
         seen = self._as_listed().get(path)
@@ -191,7 +187,7 @@ def _member(
     first: str,
     content: Callable[[], Iterator[Chunk]] | None,
 ) -> Member:
-    kind = _TYPES[stat.S_IFMT(found.st_mode)]
+    kind = FILE_TYPES[stat.S_IFMT(found.st_mode)]
     xattrs = _xattrs(path, place, names) if names else _NO_XATTRS
     size, target, device = 0, "", ""
     if kind is FileType.FILE:

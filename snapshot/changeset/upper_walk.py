@@ -28,13 +28,17 @@ _MOST_OPEN_FOLDERS = 64
 
 
 class Seen(NamedTuple):
-    """What stood at a listed path; ``xattrs`` are the names of those that an image can hold."""
+    """What stood at a listed path.
+
+    ``xattrs`` are the names of those that an image can hold; ``stamp`` changes with what stands there.
+    """
 
     inode: int
     type: int
     links: int
     size_bytes: int
     xattrs: tuple[str, ...]
+    stamp: tuple[int, ...]
 
     @property
     def is_link_of_many(self) -> bool:
@@ -44,7 +48,11 @@ class Seen(NamedTuple):
 
 def seen_of(found: os.stat_result, xattrs: tuple[str, ...]) -> Seen:
     """What the kernel says of a place."""
-    return Seen(found.st_ino, stat.S_IFMT(found.st_mode), found.st_nlink, found.st_size, xattrs)
+    stamp: tuple[int, ...] = (found.st_mode, found.st_uid, found.st_gid)
+    if not stat.S_ISDIR(found.st_mode):
+        # What is in a folder has a place of its own.
+        stamp += (found.st_size, found.st_mtime_ns, found.st_ino)
+    return Seen(found.st_ino, stat.S_IFMT(found.st_mode), found.st_nlink, found.st_size, xattrs, stamp)
 
 
 class Chain:

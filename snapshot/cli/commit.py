@@ -62,7 +62,7 @@ def _ignored() -> list[Rule]:
 
 
 @click.command()
-@click.option("-m", "--message", default="", help="What was done, for the image's history and record.")
+@click.option("-m", "--message", default="", help="What was done, for history and record.")
 @click.option("-a", "--author", default="", help="Who did it.")
 @click.option("-l", "--label", multiple=True, type=key_value, metavar="KEY=VALUE", help="Label on the image.")
 @click.option(
@@ -84,9 +84,7 @@ def _ignored() -> list[Rule]:
 @click.option("--onbuild", multiple=True, metavar="INSTRUCTION", help="Instruction for builds on this image.")
 @click.option("--keep-env", is_flag=True, help="Take the env that the container was given into the image.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out these changed paths.")
-@click.option(
-    "--include", multiple=True, metavar="GLOB", help="Take in again what --exclude and the like leave out."
-)
+@click.option("--include", multiple=True, metavar="GLOB", help="Take in again what others leave out.")
 @click.option("--junk", is_flag=True, help="Leave out caches, logs, histories, temporary files.")
 @click.option(
     "--show-junk",
@@ -95,6 +93,14 @@ def _ignored() -> list[Rule]:
     is_eager=True,
     callback=_show_junk,
     help="Print what --junk leaves out, as a .snapignore, and exit.",
+)
+@click.option(
+    "--embed-session",
+    "embed_sessions",
+    multiple=True,
+    type=click.IntRange(1),
+    metavar="STEP",
+    help="Put the recording of a step into the image.",
 )
 @click.option("--squash", is_flag=True, help="Fold the layers that snap added to the base into one.")
 @click.option(
@@ -153,6 +159,7 @@ def command(
     exclude: tuple[str, ...],
     include: tuple[str, ...],
     junk: bool,
+    embed_sessions: tuple[int, ...],
     squash: bool,
     timestamp: int | None,
     method: str,
@@ -215,6 +222,7 @@ def command(
             pause=pause,
             check=not no_verify,
             output=output,
+            embed_sessions=embed_sessions,
         ),
         progress=progress,
     )
@@ -294,6 +302,12 @@ def _note_surprises(result: CommitResult, quiet: bool) -> None:
         )
     if result.fell_back:
         note(f"made by the engine's own commit, and read back: {result.fell_back}")
+    if result.record.method == "engine" and result.steps:
+        note("its history shows the command of the container and no steps: the engine wrote it")
+    if result.journal_failure:
+        note(f"the steps of {result.container.name} cannot be told: {result.journal_failure}")
+    if cut := sum(step.cut for step in result.steps):
+        note(f"what could hold a secret was cut from {count(cut, 'step')}")
     for line in left_out_in_words(result.left_out):
         note(line)
     if result.layer_count >= MANY_LAYERS:
@@ -330,6 +344,7 @@ def _document(result: CommitResult) -> dict[str, Any]:
             {"path": item.path, "rule": item.rule, "size_bytes": item.size_bytes} for item in result.left_out
         ],
         "kept_by_engine": list(record.kept_by_engine),
+        "steps": len(result.steps),
         "skipped": list(record.skipped),
         "output": str(result.output) if result.output else None,
         "verified": None if result.verification is None else result.verification.passed,

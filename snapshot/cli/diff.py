@@ -13,7 +13,7 @@ from snapshot.cli.text import coloured, note, print_json, printable, table
 if TYPE_CHECKING:
     from snapshot.changeset.entry import PathChange
     from snapshot.engine.types import Mount
-    from snapshot.workflow.diff import Difference
+    from snapshot.workflow.difference import Difference, Side
 
 
 @click.command()
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Paths alone.")
 @click.option("--all", "with_engine_paths", is_flag=True, help="List what the engine itself put there too.")
 @click.option("--exit-code", is_flag=True, help="Exit with 1 if there is any change.")
-@click.argument("container")
+@click.option(
+    "--since", type=int, metavar="STEP", help="What CONTAINER changed after that step of `snap log`."
+)
+@click.argument("name", metavar="CONTAINER|IMAGE")
+@click.argument("other", metavar="[CONTAINER|IMAGE]", required=False)
 @pass_session
 def command(
     session: Session,
@@ -29,21 +33,35 @@ def command(
     quiet: bool,
     with_engine_paths: bool,
     exit_code: bool,
-    container: str,
+    since: int | None,
+    name: str,
+    other: str | None,
 ) -> int:
-    """Show what CONTAINER, running or not, changed against its base image.
+    """Show what a container, running or not, or an image changed.
 
-    A line a path: A added, C changed or D deleted; type, mode, owner, size in bytes, path. Bytes of a name
-    that a terminal could take amiss are shown as escapes; the JSON has them as they are.
+    With one name, against its base image, which for an image is the one that its record names. With two, what
+    makes the second of the first, by the content of all files; a container is always taken for the second.
+    Of a container and an image with one name the container is meant. Step 0 is a container as it was made.
+
+    A line a path: A added, C changed or D deleted; type, mode, owner, size in bytes, path. With two names a
+    folder is listed where its own mode or owner changed, not for what is in it. Bytes of a name that a
+    terminal could take amiss are shown as escapes; the JSON has them as they are.
 
     \b
-    $ snap diff ch03
-    $ snap diff --format json --exit-code web
+    $ snap diff --since 2 ch03
+    $ snap diff --exit-code ch03-lab ch03-change
     """
     from snapshot.workflow.diff import diff
 
     progress = session.progress()
-    difference = diff(session.engine(), container, with_engine_paths=with_engine_paths, progress=progress)
+    difference = diff(
+        session.engine(),
+        name if other is None else other,
+        against=name if other is not None else None,
+        since=since,
+        with_engine_paths=with_engine_paths,
+        progress=progress,
+    )
     progress.clear()
     changes = difference.changeset.changes
     if output_format == "json":
@@ -53,8 +71,11 @@ def command(
     elif changes:
         click.echo(table([_row(change) for change in changes], right=(4,)))
     else:
-        note(f"'{container}' changed nothing.")
-    note_mounts(difference.container.mounts)
+        note(_nothing_in_words(difference, alone=other is None))
+    for text in difference.notes:
+        note(text)
+    if difference.container:
+        note_mounts(difference.container.mounts)
     return int(exit_code and bool(changes))
 
 
@@ -99,16 +120,36 @@ def _row(change: PathChange) -> list[str]:
     return [letter, file.type.value, f"{file.mode:04o}", file.owner, size, path]
 
 
+def _nothing_in_words(difference: Difference, *, alone: bool) -> str:
+    old, new = difference.old, difference.new
+    if old.step is not None:
+        return f"'{new.name}' changed nothing since step {old.step}."
+    if alone:
+        return f"'{new.name}' changed nothing."
+    return f"'{old.name}' and '{new.name}' hold the same files."
+
+
 def _document(difference: Difference) -> dict[str, Any]:
     container = difference.container
-    return {
-        "schema": "docker-snap.diff/1",
-        "container": {"id": container.id, "name": container.name},
-        "base": {"id": container.image_id, "name": container.image_name},
+    document: dict[str, Any] = {"schema": "docker-snap.diff/1"}
+    if container:
+        document |= {
+            "container": {"id": container.id, "name": container.name},
+            "base": {"id": container.image_id, "name": container.image_name},
+        }
+    return document | {
+        "old": _side_document(difference.old),
+        "new": _side_document(difference.new),
+        "found_by": difference.found_by.value,
         "changes": [change_document(change) for change in difference.changeset.changes],
         "engine_paths": list(difference.changeset.engine_paths),
         "mounts": [
             {"kind": mount.kind, "source": mount.source, "destination": mount.destination}
-            for mount in container.mounts
+            for mount in (container.mounts if container else ())
         ],
     }
+
+
+def _side_document(side: Side) -> dict[str, Any]:
+    document: dict[str, Any] = {"kind": side.kind.value, "id": side.id, "name": side.name}
+    return document if side.step is None else document | {"step": side.step}

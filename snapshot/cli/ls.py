@@ -12,6 +12,7 @@ from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
+    from snapshot.engine.types import Container
     from snapshot.workflow.ls import Listing, Snapshot
 
 
@@ -67,20 +68,22 @@ def _image_row(snapshot: Snapshot) -> list[str]:
     ]
 
 
+def container_document(container: Container) -> dict[str, Any]:
+    """A container as JSON shows it."""
+    return {
+        "id": container.id,
+        "name": container.name,
+        "image": {"id": container.image_id, "name": container.image_name},
+        "state": container.state,
+        "exit_code": container.exit_code,
+        "created": container.created,
+    }
+
+
 def _document(listing: Listing) -> dict[str, Any]:
     return {
         "schema": "docker-snap.ls/1",
-        "containers": [
-            {
-                "id": item.id,
-                "name": item.name,
-                "image": {"id": item.image_id, "name": item.image_name},
-                "state": item.state,
-                "exit_code": item.exit_code,
-                "created": item.created,
-            }
-            for item in listing.containers
-        ],
+        "containers": [container_document(item) for item in listing.containers],
         "images": [
             {
                 "id": item.image.id,

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import signal
 import sys
-import traceback
 from importlib import import_module
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 import click
 
 from snapshot import __version__
+from snapshot.cli.leaving import report
 from snapshot.cli.session import Session
-from snapshot.cli.text import printable
-from snapshot.errors import DiskFull, Interrupted, OutputClosed, SnapError, Terminated, VerificationFailed
+from snapshot.errors import OutputClosed
 
 #: Verb -> what it does. Each stands in ``snapshot.cli.<verb>`` as ``command``, loaded when it is asked for.
 VERBS = {
     "run": "Start a named container that is kept.",
+    "exec": "Run a command in a container that runs.",
+    "attach": "Connect a terminal to a container's command.",
+    "cp": "Copy files into a container or out of it.",
+    "start": "Let containers that have ended run again.",
+    "stop": "End the processes of containers; their files stay.",
+    "ps": "List the containers that snap started, and what is unsaved.",
+    "reset": "Put a container back to its image, or to a snapshot of it.",
+    "rm": "Remove containers, and ask where that loses changes.",
     "diff": "Show what a container changed.",
     "commit": "Make an image of a container's changes.",
     "verify": "Hold an image against its record and your own checks.",
     "ls": "List the containers and images that snap made.",
+    "log": "Show the steps that made an image or a container.",
     "show": "Show what a snapshot or a container is.",
     "engine": "Say which engine is used, and why that one.",
 }
@@ -83,18 +87,10 @@ def cli(ctx: click.Context, host: str | None, context: str | None, debug: bool) 
     ctx.obj = Session(host, context, debug)
 
 
-def main() -> NoReturn:
-    """Run the command line; what goes wrong leaves as one sentence and an exit code."""
-    signal.signal(signal.SIGTERM, _on_sigterm)
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")
+def main_with_options() -> int:
+    """Parse the command line and do what it says; returns the status to exit with."""
     # Before click has parsed anything, an error must know of it already.
     debug = "--debug" in sys.argv
-    sys.exit(_exit_code(debug))
-
-
-def _exit_code(debug: bool) -> int:
     try:
         status = cli.main(prog_name="snap", standalone_mode=False)
         sys.stdout.flush()
@@ -103,59 +99,9 @@ def _exit_code(debug: bool) -> int:
         return error.exit_code
     except click.exceptions.Exit as error:
         return error.exit_code
-    except (KeyboardInterrupt, click.Abort, Exception) as error:
-        if debug:
-            traceback.print_exc()
-        return _report(_as_snap_error(error))
-    return status if isinstance(status, int) else 0
-
-
-def _as_snap_error(error: BaseException) -> SnapError:
-    """What the program did not foresee, as an error that says so in a sentence."""
-    if isinstance(error, click.Abort) and error.__cause__:
+    except click.Abort as error:
         # click makes one of every KeyboardInterrupt.
-        error = error.__cause__
-    if isinstance(error, SnapError):
-        return error
-    if isinstance(error, Terminated):
-        return Interrupted("Stopped by a request to terminate.", exit_code=143)
-    if isinstance(error, KeyboardInterrupt | click.Abort):
-        return Interrupted("Stopped by Ctrl-C.")
-    if isinstance(error, BrokenPipeError):
-        return OutputClosed("The output was closed before everything was written.")
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return DiskFull(f"This machine's disk is full: {error}", "Make room, then try again.")
-    if isinstance(error, OSError):
-        return SnapError(str(error))
-    return SnapError(
-        f"snap itself failed: {type(error).__name__}: {error}",
-        "`snap --debug …` shows where; please report it.",
-    )
-
-
-def _report(error: SnapError) -> int:
-    lines = [f"snap: {printable(error.what)}"]
-    if isinstance(error, VerificationFailed):
-        lines += [f"  FAIL {printable(finding)}" for finding in error.findings]
-    if error.hint:
-        lines.append(f"  {printable(error.hint)}")
-    try:
-        print("\n".join(lines), file=sys.stderr, flush=True)
-    except BrokenPipeError:
-        _discard(sys.stderr.fileno())
-    try:
-        sys.stdout.flush()
-    except OSError:
-        # What is left in the buffer would fail once more when the interpreter ends, and change the status.
-        _discard(sys.stdout.fileno())
-    return error.exit_code
-
-
-def _discard(descriptor: int) -> None:
-    null = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(null, descriptor)
-    os.close(null)
-
-
-def _on_sigterm(_number: int, _frame: FrameType | None) -> None:
-    raise Terminated
+        return report(error.__cause__ or KeyboardInterrupt(), debug=debug)
+    except (KeyboardInterrupt, Exception) as error:
+        return report(error, debug=debug)
+    return status if isinstance(status, int) else 0

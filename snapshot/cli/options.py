@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import click
 
+_RECORD, _CAST = "--record", ".cast"
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -22,6 +23,119 @@ def format_option(function: _Function) -> _Function:
         show_default=True,
         help="A table for people, or one JSON document.",
     )(function)
+
+
+def process_options(function: _Function) -> _Function:
+    """What a command in a container is given: input, terminal, variables, folder, user."""
+    options = [
+        click.option("-i", "--interactive", is_flag=True, help="Give it the input from here."),
+        click.option("-t", "--tty", is_flag=True, help="Give it a terminal."),
+        click.option("-d", "--detach", is_flag=True, help="Leave it running, and come back at once."),
+        click.option(
+            "-e",
+            "--env",
+            multiple=True,
+            metavar="KEY[=VALUE]",
+            help="Set a variable, or take it from here.",
+        ),
+        click.option(
+            "--env-file",
+            multiple=True,
+            type=click.Path(path_type=Path),
+            help="Read variables from a file, one a line.",
+        ),
+        click.option("-w", "--workdir", default="", metavar="PATH", help="Working folder in the container."),
+        click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="User, by name or number."),
+        detach_keys_option,
+        record_option,
+    ]
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def all_variables(env: Iterable[str], env_file: Iterable[Path]) -> tuple[str, ...]:
+    """The variables of ``--env-file``, then those of ``--env``, as ``KEY=VALUE``."""
+    return (*(variable for path in env_file for variable in variables_from_file(path)), *variables_given(env))
+
+
+def detach_keys_option(function: _Function) -> _Function:
+    """``--detach-keys KEYS``."""
+    return click.option(
+        "--detach-keys",
+        default="",
+        metavar="KEYS",
+        help="Keys that leave it running, by default ctrl-p,ctrl-q.",
+    )(function)
+
+
+def _recording(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+    if value is None:
+        return None
+    from snapshot.workflow.recording import Recording
+
+    if value and os.path.lexists(value):
+        # Found out when the process runs already, it would be too late.
+        raise click.BadParameter(f"{value!r} is there already.")
+    return Recording(Path(value) if value else None)
+
+
+def record_option(function: _Function) -> _Function:
+    """``--record [FILE]``: gives a :class:`~snapshot.workflow.recording.Recording` or ``None``.
+
+    Its command is to be a :class:`RecordedCommand`.
+    """
+    return click.option(
+        _RECORD,
+        callback=_recording,
+        metavar="[FILE]",
+        help="Record what is shown, for `snap log --session`, or into FILE.cast (asciicast v2).",
+    )(function)
+
+
+class RecordedCommand(click.Command):
+    """A command whose ``--record`` takes the next word for its file only if that is a name of a recording.
+
+    The next word of ``snap run --record IMAGE`` is the image, and click would take it for the value.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give ``--record`` its value, then parse as ever."""
+        return super().parse_args(ctx, self._with_its_value(args))
+
+    def _with_its_value(self, args: list[str]) -> list[str]:
+        done: list[str] = []
+        rest = list(args)
+        while rest:
+            word = rest.pop(0)
+            if word == "--" or not word.startswith("-") or word == "-":
+                # From here on it may be another program's options.
+                if self.context_settings.get("allow_interspersed_args") is False or word == "--":
+                    return [*done, word, *rest]
+                done.append(word)
+            elif word == _RECORD:
+                file = rest.pop(0) if rest and rest[0].endswith(_CAST) else ""
+                done.append(f"{_RECORD}={file}")
+            else:
+                done.append(word)
+                if rest and self._wants_value(word):
+                    done.append(rest.pop(0))
+        return done
+
+    def _wants_value(self, word: str) -> bool:
+        """Whether the value of that option, or of the last of those short ones, is the next word."""
+        with_value = {
+            name
+            for param in self.params
+            if isinstance(param, click.Option) and not (param.is_flag or param.count)
+            for name in param.opts
+        }
+        if word.startswith("--"):
+            return word in with_value
+        for position, letter in enumerate(word[1:], 2):
+            if f"-{letter}" in with_value:
+                return position == len(word)
+        return False
 
 
 def key_value(text: str) -> tuple[str, str]:

@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from snapshot.cli.options import key_value, variables_from_file, variables_given
+from snapshot.cli.options import RecordedCommand, all_variables, key_value, process_options
+from snapshot.cli.plain_exec import as_docker_exits
 from snapshot.cli.session import Session, pass_session
-from snapshot.cli.text import note
-from snapshot.errors import EngineError, EngineUnreachable, OutputClosed, SnapError
+from snapshot.errors import EngineError, EngineUnreachable
+
+if TYPE_CHECKING:
+    from snapshot.workflow.recording import Recording
 
 
-@click.command(context_settings={"allow_interspersed_args": False})
+@click.command(cls=RecordedCommand, context_settings={"allow_interspersed_args": False})
 @click.option("--name", default="", help="Name of the container; by default made from the image's.")
-@click.option(
-    "-e", "--env", multiple=True, metavar="KEY[=VALUE]", help="Set a variable, or take it from here."
-)
-@click.option(
-    "--env-file",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    help="Read variables from a file, one a line.",
-)
-@click.option("-w", "--workdir", default="", metavar="PATH", help="Working folder in the container.")
-@click.option("-u", "--user", default="", metavar="USER[:GROUP]", help="User, by name or number.")
+@process_options
 @click.option(
     "--entrypoint", default=None, metavar="PROGRAM", help="Entrypoint instead of the image's; '' clears it."
 )
@@ -48,7 +42,6 @@ from snapshot.errors import EngineError, EngineUnreachable, OutputClosed, SnapEr
 @click.option(
     "-l", "--label", multiple=True, type=key_value, metavar="KEY=VALUE", help="Label on the container."
 )
-@click.option("-d", "--detach", is_flag=True, help="Leave it running and print its ID.")
 @click.option("--replace", is_flag=True, help="Remove a container of the same name once this one runs.")
 @click.option("-q", "--quiet", is_flag=True, help="No advice on what to do next.")
 @click.argument("image")
@@ -67,7 +60,11 @@ def command(
     platform: str,
     pull: str,
     label: tuple[tuple[str, str], ...],
+    interactive: bool,
+    tty: bool,
     detach: bool,
+    detach_keys: str,
+    record: Recording | None,
     replace: bool,
     quiet: bool,
     image: str,
@@ -75,22 +72,27 @@ def command(
 ) -> int:
     """Start a container from IMAGE that has a name and is kept when its command ends.
 
-    The command's output is streamed, and its exit status is snap's own.
+    The command's output is streamed, and its exit status is snap's own. `-it` gives a shell; ctrl-p ctrl-q
+    leaves it running, and `snap attach` comes back to it.
 
     \b
     $ snap run --name ch03 -e WHO=Elton diamol/ch03-lab -- sh -c 'echo $WHO >> ch03.txt'
-    $ snap run -d --name web --env-file web.env -v "$PWD/site:/site:ro" nginx
+    $ snap run -it --name ch03 --record diamol/ch03-lab
     """
+    from snapshot.cli.afterwards import tell_after, tell_how_to_get_a_shell
+    from snapshot.cli.sitting import need_terminal, sitting
     from snapshot.engine.types import ContainerSpec
     from snapshot.workflow.run import PullPolicy, run
 
-    variables = [variable for path in env_file for variable in variables_from_file(path)]
+    if not detach:
+        need_terminal(tty=tty, stdin=interactive)
+
     spec = ContainerSpec(
         image=image,
         name=name,
         command=command[1:] if command[:1] == ("--",) else command,
         entrypoint=() if entrypoint is None else (entrypoint,),
-        env=tuple(variables + variables_given(env)),
+        env=all_variables(env, env_file),
         working_dir=workdir,
         user=user,
         binds=tuple(_absolute_source(text) for text in volume if ":" in text),
@@ -98,49 +100,34 @@ def command(
         network=network,
         platform=platform,
         labels=dict(label),
+        tty=tty,
+        stdin=interactive,
+        detach=detach,
     )
     try:
         result = run(
             session.engine(),
             spec,
             pull=PullPolicy(pull),
-            detach=detach,
             replace_existing=replace,
-            output=_write,
+            sitting=partial(sitting, tty=tty, stdin=interactive),
+            detach_keys=detach_keys,
+            recording=record,
             progress=session.progress(),
         )
     except EngineUnreachable:
         raise
     except EngineError as error:
-        raise _as_docker_exits(error) from error
-    if result.exit_code is None:
+        raise as_docker_exits(error) from error
+    if detach:
         click.echo(result.container_id)
-    if not quiet:
-        state = "runs" if result.exit_code is None else "is kept"
-        note(f"'{result.name}' {state}. Next: snap diff {result.name}, snap commit {result.name} IMAGE")
+    if not (detach or interactive or tty or spec.command) and not quiet:
+        tell_how_to_get_a_shell(result.image, image)
+    tell_after(result.name, result.exit_code, result.step, result.failure, interactive and tty, quiet)
     return result.exit_code or 0
-
-
-def _as_docker_exits(error: EngineError) -> SnapError:
-    """What an engine refuses is 125 here, so that it is not taken for the command's own status."""
-    if error.exit_code == EngineError.exit_code:
-        error.exit_code = 125
-    return error
 
 
 def _absolute_source(bind: str) -> str:
     """A bind with a source from this folder, made absolute as Docker's CLI does: the engine wants it so."""
     source, colon, rest = bind.partition(":")
     return f"{Path(source).resolve()}{colon}{rest}" if source.startswith(".") else bind
-
-
-def _write(stdout: bytes | None, stderr: bytes | None) -> None:
-    try:
-        for piece, stream in ((stdout, sys.stdout), (stderr, sys.stderr)):
-            if piece:
-                stream.buffer.write(piece)
-                stream.flush()
-    except BrokenPipeError as error:
-        raise OutputClosed(
-            "The output was closed; the container runs on.", "`docker logs` has the rest of what it prints."
-        ) from error

@@ -10,6 +10,7 @@ import click
 if TYPE_CHECKING:
     from snapshot.cli.progress import TerminalProgress
     from snapshot.engine.client import Engine
+    from snapshot.engine.processes import Processes
 
 
 @dataclass
@@ -27,6 +28,14 @@ class Session:
         engine = Engine.connect(self.host, self.context)
         click.get_current_context().call_on_close(engine.close)
         return engine
+
+    def processes(self) -> Processes:
+        """The engine for processes alone, which starts quickly; closed when the verb ends."""
+        from snapshot.engine.processes import Processes
+
+        processes = Processes.connect(self.host, self.context)
+        click.get_current_context().call_on_close(processes.close)
+        return processes
 
     def progress(self) -> TerminalProgress:
         """Progress on stderr, cleared when the verb ends."""

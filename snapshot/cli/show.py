@@ -8,6 +8,7 @@ import click
 
 from snapshot.cli.commit import base_in_words, changes_in_words
 from snapshot.cli.diff import change_document
+from snapshot.cli.ls import container_document
 from snapshot.cli.options import format_option
 from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
@@ -103,12 +104,7 @@ def _container_document(view: ContainerView) -> dict[str, Any]:
     return {
         "schema": "docker-snap.show/1",
         "kind": "container",
-        "id": container.id,
-        "name": container.name,
-        "image": {"id": container.image_id, "name": container.image_name},
-        "state": container.state,
-        "exit_code": container.exit_code,
-        "created": container.created,
+        **container_document(container),
         "by_snap": view.by_snap,
         "mounts": [{"kind": mount.kind, "destination": mount.destination} for mount in container.mounts],
     }

@@ -7,8 +7,6 @@ import os
 import sys
 from typing import Any
 
-import click
-
 _COLOURS = {"A": "green", "C": "yellow", "D": "red", "ok": "green", "FAIL": "red"}
 
 
@@ -30,6 +28,8 @@ def _escaped(char: str) -> str:
 
 def coloured(word: str) -> str:
     """A letter or verdict in its colour, where stdout is a terminal that wants one (https://no-color.org)."""
+    import click
+
     wanted = sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     return click.style(word, fg=_COLOURS[word]) if wanted and word in _COLOURS else word
 
@@ -54,12 +54,12 @@ def table(rows: list[list[str]], headers: list[str] | None = None, right: tuple[
 
 def print_json(document: dict[str, Any]) -> None:
     """One JSON document on stdout; its ``schema`` names its form, which only grows."""
-    click.echo(json.dumps(document, indent=2))
+    print(json.dumps(document, indent=2))
 
 
 def note(text: str) -> None:
     """A message for the person at the terminal, on stderr."""
-    click.echo(f"snap: {printable(text)}", err=True)
+    print(f"snap: {printable(text)}", file=sys.stderr, flush=True)
 
 
 def count(number: int, noun: str) -> str:

@@ -80,4 +80,6 @@ def read_container(answer: Mapping[str, Any]) -> Container:
         ),
         upper_folder=folders.get("UpperDir") or "",
         lower_folders=tuple((folders.get("LowerDir") or "").split(":")) if folders.get("LowerDir") else (),
+        tty=bool(answer["Config"].get("Tty")),
+        stdin=bool(answer["Config"].get("OpenStdin")),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
@@ -13,19 +13,15 @@ import docker.errors
 
 from snapshot.engine.answers import read_container, read_image, read_version
 from snapshot.engine.connection import connect
+from snapshot.engine.create_like import create, creation_like
 from snapshot.engine.endpoint import Endpoint, choose_endpoint
-from snapshot.engine.failures import (
-    is_read_timeout,
-    not_started,
-    raise_for_refusal,
-    refusal,
-    translated,
-)
+from snapshot.engine.failures import raise_for_refusal, translated
 from snapshot.engine.files import ContainerFiles
-from snapshot.engine.output import ContainerOutput
 from snapshot.engine.podman_commit import as_commit_takes_it, instructions
 from snapshot.engine.podman_files import PodmanFiles, files_of_base
 from snapshot.engine.podman_images import PodmanImages, refuse_other_platform
+from snapshot.engine.processes import Processes
+from snapshot.engine.refusals import refusal
 from snapshot.engine.transfer import ImageTransfer
 from snapshot.engine.types import (
     Config,
@@ -36,6 +32,7 @@ from snapshot.engine.types import (
     Image,
     PullEvent,
 )
+from snapshot.engine.wire import Wire
 from snapshot.errors import (
     ContainerNotFound,
     DiskFull,
@@ -80,6 +77,13 @@ class Engine:
     def close(self) -> None:
         """Close the connections."""
         self._api.close()
+        if "processes" in vars(self):
+            self.processes.close()
+
+    @cached_property
+    def processes(self) -> Processes:
+        """What runs in containers, and the terminals before it, over connections of its own."""
+        return Processes(Wire(self.endpoint))
 
     @cached_property
     def version(self) -> EngineVersion:
@@ -283,6 +287,9 @@ class Engine:
                     name=spec.name or None,
                     labels=dict(spec.labels),
                     platform=spec.platform or None,
+                    tty=spec.tty,
+                    stdin_open=spec.stdin,
+                    detach=spec.detach,
                     host_config=self._api.create_host_config(
                         binds=list(spec.binds) or None, network_mode=spec.network or None
                     ),
@@ -292,6 +299,24 @@ class Engine:
                 look_for_a_while(lambda: self._removed_created(spec))
             raise
         return str(answer["Id"])
+
+    def create_like(self, old: Container, image: str, *, name: str, labels: Mapping[str, str]) -> str:
+        """Make a container of ``image`` that is otherwise as ``old`` was asked for; returns its ID.
+
+        It is not started. Named volumes and bind mounts are shared, anonymous volumes are new ones.
+        ``labels`` are set on it; they and ``name`` tell it where the call is interrupted, which leaves none.
+        """
+        base = self.image(old.image_id).config
+        with translated(old.name):
+            answer = self._api.inspect_container(old.id)
+        creation = creation_like(answer, base, image, labels, is_podman=self.is_podman)
+        try:
+            with translated(name):
+                return create(self._api, creation, name)
+        except KeyboardInterrupt:
+            spec = ContainerSpec(image, name, labels=labels)
+            look_for_a_while(lambda: self._removed_created(spec))
+            raise
 
     def _removed_created(self, spec: ContainerSpec) -> bool:
         """Remove the never-started container of that name and those labels, if there is one by now."""
@@ -304,49 +329,6 @@ class Engine:
             self.remove(found.id)
             return True
         return False
-
-    def start(self, container_id: str) -> None:
-        """Start a container; raises :class:`~snapshot.errors.CommandNotStarted`."""
-        try:
-            with translated(container_id):
-                self._api.start(container_id)
-        except NotFound:
-            raise
-        except EngineError as error:
-            raise not_started(error) from error
-
-    def attach(self, container_id: str) -> ContainerOutput:
-        """The output of a container as it comes; to be closed.
-
-        To be called before the start: docker-py loses what an engine sends along with its answer's head,
-        and before the start there is nothing to send. Podman prepares the command then: as :meth:`start`,
-        this may raise :class:`~snapshot.errors.CommandNotStarted`.
-        """
-        try:
-            with translated(container_id):
-                return ContainerOutput(
-                    self._api.attach_socket(container_id, params={"stdout": 1, "stderr": 1, "stream": 1})
-                )
-        except NotFound:
-            raise
-        except EngineError as error:
-            raise not_started(error) from error
-
-    def wait(self, container_id: str, timeout_s: float | None = None) -> int:
-        """Wait until a container does not run, and return its exit status.
-
-        Raises :class:`TimeoutError` after ``timeout_s`` seconds.
-        """
-        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{container_id}/wait"
-        with translated(container_id):
-            try:
-                response = self._api.post(url, timeout=timeout_s)
-            except Exception as error:
-                if is_read_timeout(error):
-                    raise TimeoutError(f"still running after {timeout_s} s") from error
-                raise
-            raise_for_refusal(response, container_id)
-            return int(response.json()["StatusCode"])
 
     def signal(self, container_id: str, name: str) -> None:
         """Send a signal (``SIGINT``, ``SIGKILL``, …) to a container's first process."""

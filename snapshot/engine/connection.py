@@ -11,7 +11,6 @@ import http.client
 import importlib.util
 import re
 import socket
-import ssl
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -21,14 +20,22 @@ import urllib3
 from docker.errors import APIError, DockerException
 from docker.tls import TLSConfig
 
+from snapshot.engine.dial import refuse_protected_key
 from snapshot.engine.endpoint import Endpoint, Tls
-from snapshot.errors import EngineError, EngineUnreachable, InvalidInput, SocketPermissionDenied
+from snapshot.engine.unreachable import (
+    PLAIN_TO_TLS,
+    NotHttp,
+    diagnosis,
+    not_an_engine,
+    unreachable,
+    wants_tls,
+)
+from snapshot.errors import EngineError, EngineUnreachable, InvalidInput
 
 _CONNECT_TIMEOUT_S = 5.0
 # Any version does for a client that asks for nothing but the version; this is docker-py's oldest.
 _ANY_API_VERSION = "1.24"
 _API_VERSION = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}")
-_PLAIN_TO_TLS = "Client sent an HTTP request to an HTTPS server"  # Go's net/http, so dockerd and Podman
 
 
 def connect(
@@ -125,16 +132,7 @@ def _check_ssh(endpoint: Endpoint) -> None:
 
 
 def _tls_config(tls: Tls) -> TLSConfig:
-    if tls.key is not None:
-        try:
-            encrypted = b"ENCRYPTED" in tls.key.read_bytes()
-        except OSError as error:
-            raise InvalidInput(f"The TLS key {tls.key} cannot be read: {error.strerror}.") from error
-        if encrypted:  # OpenSSL would stop and ask for it on the terminal; Docker's CLI refuses as well
-            raise InvalidInput(
-                f"The TLS key {tls.key} is protected by a passphrase.",
-                "Use a key without one, as Docker's CLI does.",
-            )
+    refuse_protected_key(tls)
     if not tls.verify:
         # The user has switched verification off; a warning at every single call tells nothing new.
         urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
@@ -152,17 +150,21 @@ def _ask_version(client: docker.APIClient, endpoint: Endpoint) -> str:
     """The engine's API version, such as ``1.41``; every way not to get it is translated."""
     try:
         _check_socket(endpoint)
+        # Every engine tells it here, at once: Podman's longer answer takes half a second.
+        told = client.get(f"{client.base_url}/_ping", timeout=client.timeout).headers.get("Api-Version", "")
+        if _API_VERSION.fullmatch(told):
+            return told
         answer: object = client.version(api_version=False)
     except APIError as error:
         raise _refusal(error, endpoint) from error
     # The JSON error of requests is both a ValueError and an OSError, as all its errors are: it goes first.
     except ValueError as error:
-        raise _not_an_engine(endpoint, "its answer is no JSON") from error
+        raise not_an_engine(endpoint, "its answer is no JSON") from error
     except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
         raise _diagnosis(error, endpoint) from error
     version = answer.get("ApiVersion") if isinstance(answer, dict) else None
     if not isinstance(version, str) or not _API_VERSION.fullmatch(version):
-        raise _not_an_engine(endpoint, "its answer names no API version")
+        raise not_an_engine(endpoint, "its answer names no API version")
     return version
 
 
@@ -179,82 +181,24 @@ def _refusal(error: APIError, endpoint: Endpoint) -> EngineUnreachable:
     """What an HTTP error in answer to the plainest question of all means."""
     response = error.response
     text = response.text if response is not None else ""
-    if _PLAIN_TO_TLS in text:
-        return _unreachable(
-            endpoint,
-            "it speaks TLS, and was asked in plain text",
-            "Set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH, or use a context that has the certificates.",
-        )
+    if PLAIN_TO_TLS in text:
+        return wants_tls(endpoint)
     status = response.status_code if response is not None else 0
     words = error.explanation
     # Engines, and the proxies that guard them, say no in JSON; docker-py hands on anything else as it came.
     if status != 404 and isinstance(words, str) and words and words != text:
-        return _unreachable(endpoint, f"it refuses (HTTP {status}): {words.strip()}", None)
-    return _not_an_engine(endpoint, f"it says HTTP {status}")
-
-
-def _not_an_engine(endpoint: Endpoint, why: str) -> EngineUnreachable:
-    return EngineUnreachable(
-        f"What answers at {endpoint.url} ({endpoint.reason}) is not a container engine: {why}.",
-        "Check the address, or name another engine with --host or --context.",
-    )
-
-
-def _unreachable(endpoint: Endpoint, why: str, hint: str | None) -> EngineUnreachable:
-    return EngineUnreachable(f"No engine can be reached at {endpoint.url} ({endpoint.reason}): {why}.", hint)
-
-
-_START = "Start the engine, or name another one with --host or --context."
-_CERTIFICATES = "Check the certificates of the engine, and ca.pem, cert.pem and key.pem on this side."
+        return unreachable(endpoint, f"it refuses (HTTP {status}): {words.strip()}", None)
+    return not_an_engine(endpoint, f"it says HTTP {status}")
 
 
 def _diagnosis(error: BaseException, endpoint: Endpoint) -> EngineUnreachable:
-    """What a failure below HTTP means, told by the cause in it that says most."""
+    """What a failure below HTTP means, in docker-py's wrappings."""
     causes = list(_causes(error))
-
-    def first(*kinds: type[BaseException]) -> BaseException | None:
-        return next((cause for cause in causes if isinstance(cause, kinds)), None)
-
-    is_unix, is_ssh = endpoint.url.startswith("unix://"), endpoint.url.startswith("ssh://")
-    if (tls := first(ssl.SSLError)) is not None:
-        return _unreachable(endpoint, _tls_failure(tls), _CERTIFICATES)
-    if is_unix and first(PermissionError):
-        return SocketPermissionDenied(
-            f"This user may not open {endpoint.url} ({endpoint.reason}).",
-            "Join the group that owns the socket (`sudo usermod -aG docker $USER`, then log in again),"
-            " use sudo, or use a rootless engine.",
-        )
-    if first(FileNotFoundError):
-        why = "the ssh program is not installed" if is_ssh else "there is no such file"
-        return _unreachable(endpoint, why, _START if is_unix else None)
-    if first(ConnectionRefusedError):
-        return _unreachable(endpoint, "nobody listens there", _START)
-    if first(socket.gaierror):
-        return _unreachable(endpoint, "the host name is not known", "Check the address.")
-    if first(TimeoutError, requests.Timeout, urllib3.exceptions.TimeoutError):
-        return _unreachable(
-            endpoint, "no answer came in time", "Check the address, and that the engine is well."
-        )
-    if is_ssh and first(http.client.RemoteDisconnected, BrokenPipeError):
-        return _unreachable(
-            endpoint, "ssh gave no connection to Docker there", "Try `ssh HOST docker version`."
-        )
-    if first(ConnectionResetError, BrokenPipeError):  # also RemoteDisconnected: closed without a word
-        return _unreachable(
-            endpoint, "the other side hung up", "Check that it is an engine, and whether it wants TLS."
-        )
-    if first(http.client.HTTPException):
-        return _not_an_engine(endpoint, "it does not speak HTTP")
-    return _unreachable(endpoint, str(causes[0]), _START)
-
-
-def _tls_failure(error: BaseException) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not to be trusted ({error.verify_message})"
-    # OpenSSL 3 has either name for "that was no TLS record", depending on what came instead.
-    if getattr(error, "reason", None) in ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE"):
-        return "it does not speak TLS"
-    return f"TLS failed ({getattr(error, 'reason', None) or error})"
+    if any(isinstance(cause, (requests.Timeout, urllib3.exceptions.TimeoutError)) for cause in causes):
+        causes.append(TimeoutError())
+    if any(isinstance(cause, http.client.HTTPException) for cause in causes):
+        causes.append(NotHttp())
+    return diagnosis(causes, endpoint)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -10,15 +10,13 @@ Nothing here opens a connection or imports ``docker``: it is environment, files 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from snapshot.errors import EngineUnreachable, InvalidInput
 
@@ -29,12 +27,12 @@ _TLS_PORT = 2376
 _MEND = "Mend the file, or name an engine with --host."
 
 _NAME = r"(?:\[[0-9A-Za-z:.%_-]+\]|[^:/?#@\[\]\s]+)"
-_TCP = re.compile(rf"(?P<host>{_NAME})?(?::(?P<port>[0-9]*))?(?P<path>/[^?#\s]*)?")
-_SSH = re.compile(rf"(?:[^:/?#@\s]+@)?{_NAME}(?::(?P<port>[0-9]+))?(?:/[^?#\s]*)?")
+# Not compiled here: whatever talks to an engine loads this module.
+_TCP = rf"(?P<host>{_NAME})?(?::(?P<port>[0-9]*))?(?P<path>/[^?#\s]*)?"
+_SSH = rf"(?:[^:/?#@\s]+@)?{_NAME}(?::(?P<port>[0-9]+))?(?:/[^?#\s]*)?"
 
 
-@dataclass(frozen=True)
-class Tls:
+class Tls(NamedTuple):
     """The TLS files of a TCP endpoint; ``cert`` and ``key`` are both given or both ``None``.
 
     Without ``ca`` the public authorities count; with ``verify`` false nothing is checked.
@@ -46,8 +44,7 @@ class Tls:
     verify: bool
 
 
-@dataclass(frozen=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """An engine's address (``unix:///path``, ``tcp://host:port[/path]`` or ``ssh://[user@]host[:port][/path]``).
 
     ``reason`` says for people where the address comes from: ``--host``, ``DOCKER_HOST``,
@@ -59,8 +56,7 @@ class Endpoint:
     tls: Tls | None
 
 
-@dataclass(frozen=True)
-class _Surroundings:
+class _Surroundings(NamedTuple):
     """What the choice depends on besides the options: environment, Docker's folder, file system."""
 
     environ: Mapping[str, str]
@@ -185,7 +181,7 @@ def _unix_address(path: str, origin: str) -> str:
 
 
 def _tcp_address(rest: str, origin: str, *, tls: bool) -> str:
-    match = _TCP.fullmatch(rest)
+    match = re.fullmatch(_TCP, rest)
     if "@" in rest or match is None:
         # What stands before an "@" may be a password: it is not repeated.
         shown = "tcp://" + rest.rpartition("@")[2]
@@ -198,7 +194,7 @@ def _tcp_address(rest: str, origin: str, *, tls: bool) -> str:
 
 
 def _ssh_address(rest: str, origin: str) -> str:
-    match = _SSH.fullmatch(rest)
+    match = re.fullmatch(_SSH, rest)
     if match is None:
         shown = "ssh://" + rest.rpartition("@")[2]
         raise InvalidInput(
@@ -327,6 +323,8 @@ def _from_context(name: str, reason: str, around: _Surroundings) -> Endpoint:
         return Endpoint(inner.url, f"{reason}: {inner.reason}", inner.tls)
     contexts = around.config_folder / "contexts"
     # The folder is named by a hash, so that no name, whatever is in it, can lead to another place.
+    import hashlib  # few have contexts, and loading it takes a while
+
     folder_name = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()
     meta_file = contexts / "meta" / folder_name / "meta.json"
     meta = _read_json(meta_file, f"The context {name!r}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime
 
-_RFC_3339 = re.compile(r"(.{19})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})")
+_RFC_3339 = r"(.{19})(?:\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 
 
 def whole_seconds(time: str) -> int | None:
@@ -16,7 +16,7 @@ def whole_seconds(time: str) -> int | None:
     >>> whole_seconds("1970-01-01T01:00:01.999999999+01:00")
     1
     """
-    parts = _RFC_3339.fullmatch(time)
+    parts = re.fullmatch(_RFC_3339, time)
     if not parts:
         return None
     zone = "+00:00" if parts[2] == "Z" else parts[2]

@@ -10,7 +10,8 @@ from typing import IO, Any, cast
 
 import docker
 
-from snapshot.engine.failures import raise_for_refusal, refusal, translated
+from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.refusals import refusal
 from snapshot.engine.types import HistoryEntry, Image
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)

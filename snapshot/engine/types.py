@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class ChangeKind(enum.Enum):
@@ -20,16 +20,14 @@ class ChangeKind(enum.Enum):
     DELETED = "D"
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """One path that a container added, changed or deleted, as the engine lists it."""
 
     kind: ChangeKind
     path: str
 
 
-@dataclass(frozen=True)
-class PathStat:
+class PathStat(NamedTuple):
     """What the engine says of one path without sending its content.
 
     ``go_mode`` are the bits of Go's ``fs.FileMode``, not those of Unix. ``link_target`` is the
@@ -64,8 +62,7 @@ class PathStat:
         return self.go_mode & 0o777 | sum(bit for go_bit, bit in special if self.go_mode & 1 << go_bit)
 
 
-@dataclass(frozen=True)
-class PullEvent:
+class PullEvent(NamedTuple):
     """One line of the engine's progress on a pull; sizes in bytes, ``None`` where not said."""
 
     layer: str
@@ -79,7 +76,8 @@ class ContainerSpec:
     """What a new container is to be; empty values leave the image's own in force.
 
     ``binds`` are Docker's ``SOURCE:DESTINATION[:OPTIONS]``, ``volumes`` destinations of anonymous ones.
-    An ``entrypoint`` of ``("",)`` clears the image's.
+    An ``entrypoint`` of ``("",)`` clears the image's. ``tty`` gives it a terminal, ``stdin`` an input that
+    ends with the connection that brings it, or stays open where nobody is attached at first (``detach``).
     """
 
     image: str
@@ -94,6 +92,9 @@ class ContainerSpec:
     network: str = ""
     platform: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    tty: bool = False
+    stdin: bool = False
+    detach: bool = False
 
 
 @dataclass(frozen=True)
@@ -240,8 +241,7 @@ class Descriptor:
     size_bytes: int
 
 
-@dataclass(frozen=True)
-class Mount:
+class Mount(NamedTuple):
     """A volume or bind mount of a container: its data can never be part of an image."""
 
     kind: str
@@ -256,7 +256,8 @@ class Container:
     ``image_id`` is the image it was started from, ``image_name`` what the user called that image
     then. ``state`` is Docker's word: created, running, paused, restarting, removing, exited, dead.
     ``upper_folder`` and ``lower_folders`` (topmost first) are where an overlay driver keeps its files on the
-    engine's machine, empty where the engine does not say.
+    engine's machine, empty where the engine does not say. ``tty`` and ``stdin`` say whether its first process
+    has a terminal and an open input.
     """
 
     id: str
@@ -270,10 +271,16 @@ class Container:
     mounts: tuple[Mount, ...]
     upper_folder: str = ""
     lower_folders: tuple[str, ...] = ()
+    tty: bool = False
+    stdin: bool = False
+
+    @property
+    def is_up(self) -> bool:
+        """Whether its processes are there: running, paused, or being restarted."""
+        return self.state in {"running", "paused", "restarting"}
 
 
-@dataclass(frozen=True)
-class EngineVersion:
+class EngineVersion(NamedTuple):
     """What an engine is: ``Docker`` or ``Podman``, its version, and the API that it speaks."""
 
     name: str
@@ -298,8 +305,7 @@ def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
 
 
-@dataclass(frozen=True)
-class EngineInfo:
+class EngineInfo(NamedTuple):
     """What an engine is and what it runs on.
 
     ``image_store`` is ``classic`` (graph drivers) or ``containerd``.

@@ -14,7 +14,8 @@ from snapshot.engine.types import Config, HistoryEntry, Image
 class Commit:
     """What a new image adds to the history of its base.
 
-    ``created`` is RFC 3339; ``diff_id`` is empty where no file changed, and so no layer is added.
+    ``created`` is RFC 3339; ``diff_id`` is empty where no file changed, and so no layer is added. ``steps``
+    are the entries of what led to the changes; they have no layers.
     """
 
     created: str
@@ -22,6 +23,7 @@ class Commit:
     comment: str
     author: str
     diff_id: str
+    steps: tuple[HistoryEntry, ...] = ()
 
 
 def config_blob(
@@ -49,7 +51,7 @@ def config_blob(
         "comment": commit.comment,
         "config": _present(config.to_api()),
         "rootfs": {"type": "layers", "diff_ids": layers},
-        "history": [_history(entry) for entry in [*base_history, added]],
+        "history": [_history(entry) for entry in [*base_history, *commit.steps, added]],
     }
     return json.dumps(_present(value), separators=(",", ":"), sort_keys=True).encode("ascii")
 

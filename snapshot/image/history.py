@@ -7,12 +7,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from snapshot.engine.types import HistoryEntry
+from snapshot.image.step_words import UNKNOWN_WORDS
+from snapshot.journal.step import VERBS
 
 # Instructions that change the config alone, as the classic builder (`#(nop)`) and BuildKit write them.
 _CONFIG_ONLY = re.compile(
     r"(?:/bin/sh -c #\(nop\) +)?"
     r"(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
+    r"|snap commit: config$"
 )
+# Steps, as snap writes them (:func:`snapshot.image.generations.history_entries`): never layers of their own.
+_STEP = re.compile(rf"snap (?:{'|'.join(VERBS)})\b|{re.escape(UNKNOWN_WORDS)}|snap: [0-9,]+ earlier steps?$")
 
 
 def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[HistoryEntry, ...]:
@@ -20,7 +25,8 @@ def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[Hist
 
     The engine tells an entry's size and not whether it has a layer (OCI image spec, config.md,
     ``history.empty_layer``). What has a size has a layer; of those without, the ones that are no mere edit of
-    the config come first. Entries are made up where an image has fewer than layers, as an import can.
+    the config come first, and steps as snap writes them last. Entries are made up where an image has fewer
+    than layers, as an import can.
 
     >>> entry = HistoryEntry("2026-01-01T00:00:00Z", "CMD x")
     >>> [item.empty_layer for item in with_layers([entry, replace(entry, size_bytes=1)], 1)]
@@ -34,7 +40,14 @@ def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[Hist
     return tuple(HistoryEntry("", "") for _ in range(missing)) + marked
 
 
+def is_step(entry: HistoryEntry) -> bool:
+    """Whether the entry is one that snap wrote for a step."""
+    return bool(_STEP.match(entry.created_by))
+
+
 def _rank(entry: HistoryEntry) -> int:
     if entry.size_bytes:
         return 0
+    if is_step(entry):
+        return 3
     return 2 if _CONFIG_ONLY.match(entry.created_by) else 1

@@ -14,8 +14,14 @@ from snapshot.engine.types import Config
 PREFIX = "io.github.docker-snap"
 RECORD_LABEL = f"{PREFIX}.record"
 MANIFEST_LABEL = f"{PREFIX}.manifest"
-#: Digest over record and manifest: an edit of either shows.
+#: The steps that made the image and those below it (:mod:`snapshot.image.generations`).
+STEPS_LABEL = f"{PREFIX}.steps"
+#: Recordings of steps, where they were asked for.
+SESSIONS_LABEL = f"{PREFIX}.sessions"
+#: Digest over all of these: an edit of any shows.
 SEAL_LABEL = f"{PREFIX}.seal"
+#: The labels that only an image's own record may hold: none of them is inherited.
+RECORD_LABELS = frozenset({RECORD_LABEL, MANIFEST_LABEL, STEPS_LABEL, SESSIONS_LABEL, SEAL_LABEL})
 #: On a container: the image it was started from. No image can name its own ID, so a container of a
 #: later image that inherits this label is never mistaken for one that snap started.
 STARTED_LABEL = f"{PREFIX}.started-from"
@@ -36,6 +42,7 @@ OCI_OF_THE_BASE_ALONE = frozenset(
 
 SCHEMA = 1
 #: Labels travel in every inspect answer and config blob: all of ours together stay below 64 KiB.
+MOST_LABEL_CHARS = (64 << 10) - 1
 MOST_MANIFEST_CHARS = 48 << 10
 _MOST_RECORD_CHARS = 64 << 10
 
@@ -118,11 +125,18 @@ class Record:
     left_out_bytes: int = 0
     schema: int = SCHEMA
 
-    def to_labels(self, manifest: str) -> dict[str, str]:
-        """The three labels that hold this record and its manifest (empty where it is too large)."""
+    def to_labels(self, manifest: str, steps: str = "", sessions: str = "") -> dict[str, str]:
+        """The labels that hold this record, and what goes with it.
+
+        The manifest's is empty where there is no room for it beside the others; those of steps and sessions
+        are there where they hold something.
+        """
         text = json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
-        manifest = manifest if len(manifest) <= MOST_MANIFEST_CHARS else ""
-        return {RECORD_LABEL: text, MANIFEST_LABEL: manifest, SEAL_LABEL: _seal(text, manifest)}
+        labels = {RECORD_LABEL: text, MANIFEST_LABEL: "", SEAL_LABEL: _seal({})}
+        labels |= {name: value for name, value in ((STEPS_LABEL, steps), (SESSIONS_LABEL, sessions)) if value}
+        if len(manifest) <= min(MOST_MANIFEST_CHARS, MOST_LABEL_CHARS - label_chars(labels)):
+            labels[MANIFEST_LABEL] = manifest
+        return {**labels, SEAL_LABEL: _seal(labels)}
 
     @classmethod
     def from_labels(cls, labels: Mapping[str, str]) -> Record | None:
@@ -132,13 +146,13 @@ class Record:
         """
         text = labels.get(RECORD_LABEL, "")
         if not text:
-            if labels.get(SEAL_LABEL) or labels.get(MANIFEST_LABEL):
+            if any(labels.get(name) for name in RECORD_LABELS):
                 raise RecordDamaged("the record was removed")
             return None
         if len(text) > _MOST_RECORD_CHARS:
             raise RecordDamaged("the record is larger than any that snap writes")
-        if labels.get(SEAL_LABEL) != _seal(text, labels.get(MANIFEST_LABEL, "")):
-            raise RecordDamaged("the record or its manifest was edited")
+        if labels.get(SEAL_LABEL) != _seal(labels):
+            raise RecordDamaged("the record or what goes with it was edited")
         try:
             return cls._from_json(json.loads(text))
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
@@ -188,8 +202,18 @@ def _texts(values: Any) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _seal(record: str, manifest: str) -> str:
-    return "sha256:" + hashlib.sha256(f"{record}\n{manifest}".encode()).hexdigest()
+def label_chars(labels: Mapping[str, str]) -> int:
+    """How much room labels take, in characters."""
+    return sum(len(name) + len(value) for name, value in labels.items())
+
+
+def _seal(labels: Mapping[str, str]) -> str:
+    record, manifest = labels.get(RECORD_LABEL, ""), labels.get(MANIFEST_LABEL, "")
+    steps, sessions = labels.get(STEPS_LABEL, ""), labels.get(SESSIONS_LABEL, "")
+    # Images from before there were steps are sealed in the first way; in the other, as JSON, nothing can be
+    # moved from one label into another.
+    text = json.dumps([record, manifest, steps, sessions]) if steps or sessions else f"{record}\n{manifest}"
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
 def chain_id(layers: tuple[str, ...]) -> str:
@@ -225,7 +249,7 @@ def config_digests(config: Config) -> dict[str, str]:
         name, _, value = variable.partition("=")
         parts[f"env {name}"] = [value]
     for label, value in config.labels.items():
-        if label not in {RECORD_LABEL, MANIFEST_LABEL, SEAL_LABEL}:
+        if label not in RECORD_LABELS:
             parts[f"label {label}"] = [value]
     parts.update({f"port {port}": True for port in config.exposed_ports})
     parts.update({f"volume {path}": True for path in config.volumes})

@@ -14,6 +14,7 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import Config, Container, Image
 from snapshot.errors import (
     ContainerUnusable,
+    EngineUnreachable,
     ImageNotFound,
     Refused,
     SnapError,
@@ -21,15 +22,19 @@ from snapshot.errors import (
     VerificationFailed,
 )
 from snapshot.image.config_edits import ConfigEdits
+from snapshot.image.generations import Generation, generations_of
 from snapshot.image.record import Record, RecordDamaged
 from snapshot.image.reference import Reference
+from snapshot.journal.step import Step
 from snapshot.workflow.archive_file import write_archive
 from snapshot.workflow.described import base_of
+from snapshot.workflow.embedded import embedded_sessions
 from snapshot.workflow.fold import check_foldable
 from snapshot.workflow.methods.by_engine import make_by_engine
 from snapshot.workflow.methods.interface import CaptureWay, Made, Order
 from snapshot.workflow.methods.sealed import make_sealed
 from snapshot.workflow.progress import SILENT, Progress
+from snapshot.workflow.steps import note_commit, steps_of
 from snapshot.workflow.usable import usable_container
 from snapshot.workflow.verify import Verification, verify
 
@@ -73,6 +78,10 @@ class CommitResult:
         ``None`` where it was not asked for, or the image was written to a file.
     output:
         The file that it was written to, if it was.
+    steps:
+        What was done to the container, which the image tells.
+    journal_failure:
+        Why the container's journal could not be used, empty where it could.
     """
 
     image_id: str
@@ -86,6 +95,8 @@ class CommitResult:
     layer_count: int
     verification: Verification | None
     output: Path | None = None
+    steps: tuple[Step, ...] = ()
+    journal_failure: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +124,8 @@ class CommitOptions:
         Verify the image before it gets its name.
     output:
         Write the image to this file, an OCI and Docker archive, in place of the engine's store.
+    embed_sessions:
+        Numbers of the steps whose recordings are to go into the image; without it none does.
     """
 
     message: str = ""
@@ -127,6 +140,7 @@ class CommitOptions:
     pause: bool = True
     check: bool = True
     output: Path | None = None
+    embed_sessions: tuple[int, ...] = ()
 
 
 def commit(
@@ -159,9 +173,10 @@ def commit(
     """
     target = Reference.parse_target(image) if image else None
     options = options or CommitOptions()
-    order = ordered(engine, container, options)
+    order, journal_failure = ordered(engine, container, options)
     if options.output:
-        return _written(engine, order, options.output, target, progress)
+        result = _written(engine, order, options.output, target, progress)
+        return replace(result, journal_failure=journal_failure)
     made, fell_back = _made(engine, order, options.method, progress)
     try:
         # What the engine made is not known to be right until it was read back.
@@ -177,6 +192,10 @@ def commit(
             with suppress(SnapError):
                 engine.remove_image(made.image_id)
         raise
+    try:
+        note_commit(engine, order.container, made.image_id, len(made.left_out))
+    except (OSError, SnapError) as error:
+        journal_failure = journal_failure or str(error)
     return CommitResult(
         image_id=made.image_id,
         name=target.familiar if target else "",
@@ -188,11 +207,16 @@ def commit(
         left_out=made.left_out,
         layer_count=layer_count,
         verification=verification,
+        steps=order.steps,
+        journal_failure=journal_failure,
     )
 
 
-def ordered(engine: Engine, container: str, options: CommitOptions) -> Order:
-    """Look at what is to be committed, before anything is touched; raises as :func:`commit` does."""
+def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[Order, str]:
+    """Look at what is to be committed, before anything is touched; raises as :func:`commit` does.
+
+    Returns too why the container's journal could not be read, empty where it could.
+    """
     found = usable_container(engine, container)
     base = _base_image(engine, found)
     wanted = options.edits.applied_to(base.config)
@@ -202,6 +226,9 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> Order:
         base_record = Record.from_labels(base.config.labels)
     except RecordDamaged:
         base_record = None
+    inherited: tuple[Generation, ...] = ()
+    with suppress(RecordDamaged):
+        inherited = generations_of(base.config.labels)
     first_base = base_record.origin if base_record else None
     if options.squash and first_base:
         check_foldable(base, first_base)
@@ -209,12 +236,16 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> Order:
     else:
         origin = base_of(found, base)
         _check_depth(engine, base, can_be_folded=first_base is not None)
-    return Order(
+    steps, journal_failure = _steps(engine, found)
+    order = Order(
         container=found,
         base=base,
         wanted=wanted,
         origin=origin,
         first_base=first_base,
+        inherited=inherited,
+        steps=steps,
+        sessions=embedded_sessions(found.id, steps, options.embed_sessions),
         message=options.message,
         author=options.author,
         exclusion=options.exclusion,
@@ -223,6 +254,17 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> Order:
         pause=options.pause,
         fixed_time_s=options.fixed_time_s,
     )
+    return order, journal_failure
+
+
+def _steps(engine: Engine, container: Container) -> tuple[tuple[Step, ...], str]:
+    """What was done to the container; an image can be made without it, so what goes wrong is only said."""
+    try:
+        return steps_of(engine, container), ""
+    except EngineUnreachable:
+        raise
+    except (OSError, SnapError) as error:
+        return (), str(error)
 
 
 def _written(
@@ -242,6 +284,7 @@ def _written(
         layer_count=len(order.base_layers) + bool(made.record.diff_id),
         verification=None,
         output=path,
+        steps=order.steps,
     )
 
 

@@ -10,9 +10,17 @@ from snapshot.changeset.capture import LeftOut
 from snapshot.changeset.entry import Changeset
 from snapshot.changeset.manifest import encode_manifest, manifest_digest
 from snapshot.engine.types import ChangeKind, Config, Container, Image
-from snapshot.errors import SnapError
+from snapshot.errors import Refused, SnapError
+from snapshot.image.generations import (
+    Generation,
+    at_a_fixed_time,
+    folded_at_a_fixed_time,
+    for_an_image,
+    steps_label,
+)
 from snapshot.image.record import (
-    MOST_MANIFEST_CHARS,
+    MANIFEST_LABEL,
+    MOST_LABEL_CHARS,
     OCI_AUTHORS,
     OCI_BASE_DIGEST,
     OCI_BASE_NAME,
@@ -23,8 +31,10 @@ from snapshot.image.record import (
     Record,
     chain_id,
     config_digests,
+    label_chars,
 )
 from snapshot.image.reference import Reference
+from snapshot.journal.step import Step
 from snapshot.workflow.methods.interface import Order
 from snapshot.workflow.state import keep_manifest
 
@@ -36,6 +46,11 @@ def created_at(order: Order) -> str:
     else:
         moment = datetime.now(timezone.utc)
     return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def told_steps(order: Order, created: str) -> tuple[Step, ...]:
+    """The steps as the image tells them: with a fixed time without what two runs of them differ in."""
+    return for_an_image(order.steps) if order.fixed_time_s is None else at_a_fixed_time(order.steps, created)
 
 
 def base_of(container: Container, image: Image) -> Base:
@@ -87,7 +102,10 @@ def described(
     kept_by_engine: tuple[str, ...] = (),
     left_out: Sequence[LeftOut] = (),
 ) -> tuple[Record, Mapping[str, str]]:
-    """The record of an image with ``config``, and the labels that hold it."""
+    """The record of an image with ``config``, and the labels that hold it and its steps.
+
+    Raises :class:`~snapshot.errors.Refused` where labels have no room for the recordings that were asked for.
+    """
     counts = changeset.counts
     manifest = encode_manifest(changeset.changes)
     record = Record(
@@ -113,6 +131,28 @@ def described(
         left_out=len(left_out),
         left_out_bytes=sum(item.size_bytes for item in left_out),
     )
-    if len(manifest) > MOST_MANIFEST_CHARS:
+    labels = record.to_labels(manifest, _steps_label(order, record), order.sessions)
+    if order.sessions and label_chars(labels) > MOST_LABEL_CHARS:
+        raise Refused(
+            f"The recordings have {len(order.sessions):,} bytes packed, with the rest of the record"
+            f" {label_chars(labels):,}: labels of an image hold {MOST_LABEL_CHARS:,}.",
+            "Leave out --embed-session for long ones: their files can be kept beside the image.",
+        )
+    if manifest and not labels[MANIFEST_LABEL]:
         keep_manifest(record.manifest_digest, manifest)
-    return record, record.to_labels(manifest)
+    return record, labels
+
+
+def _steps_label(order: Order, record: Record) -> str:
+    newest = Generation(
+        base_name=base_of(order.container, order.base).name,
+        base_id=order.base.id,
+        container=record.container,
+        message=record.message,
+        created=record.created,
+        steps=told_steps(order, record.created),
+    )
+    generations = [*order.inherited, newest]
+    if order.fixed_time_s is not None and order.origin.id != order.base.id:
+        generations = folded_at_a_fixed_time(generations, record.created)
+    return steps_label(generations[:-1], generations[-1], record)

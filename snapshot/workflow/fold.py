@@ -10,6 +10,7 @@ from snapshot.changeset.squash import changes_against, names_in_layer
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Change, HistoryEntry, Image
 from snapshot.errors import EngineGone, Refused
+from snapshot.image.history import is_step
 from snapshot.image.record import Base, chain_id
 from snapshot.image.saved import SavedImage, SavedImageUnreadable, SavedLayer
 
@@ -52,10 +53,18 @@ def _names(layer: SavedLayer) -> list[tuple[str, bool]]:
         raise SavedImageUnreadable(error.what) from error
 
 
-def folded_history(history: Sequence[HistoryEntry], layer_count: int) -> tuple[HistoryEntry, ...]:
-    """A history of which the first ``layer_count`` layers are left: what made the others is kept as words."""
+def folded_history(
+    history: Sequence[HistoryEntry], layer_count: int, moment: str = ""
+) -> tuple[HistoryEntry, ...]:
+    """A history of which the first ``layer_count`` layers are left: what made the others is kept as words.
+
+    With a ``moment`` (RFC 3339) that is the time of all that was done above those layers.
+    """
     kept = []
     for entry in history:
         layer_count -= not entry.empty_layer
-        kept.append(entry if layer_count >= 0 else replace(entry, empty_layer=True))
+        is_above = layer_count < 0
+        if moment and (is_above or is_step(entry)):
+            entry = replace(entry, created=moment)
+        kept.append(replace(entry, empty_layer=True) if is_above else entry)
     return tuple(kept)

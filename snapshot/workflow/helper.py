@@ -12,6 +12,8 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import ContainerSpec
 from snapshot.errors import SnapError
 from snapshot.image.record import HELPER_LABEL
+from snapshot.workflow.pump import pump
+from snapshot.workflow.streams import Streams
 
 _MOST_OUTPUT_BYTES = 1 << 20
 
@@ -49,14 +51,22 @@ def run_throw_away(
         network="none",
         labels={HELPER_LABEL: "verify"},
     )
-    with _created(engine, spec) as container_id, closing(engine.attach(container_id)) as stream:
-        engine.start(container_id)
-        output = bytearray()
+    processes = engine.processes
+    output = bytearray()
+
+    def take(stdout: bytes | None, _stderr: bytes | None) -> None:
+        nonlocal output
+        output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
+
+    with (
+        _created(engine, spec) as container_id,
+        closing(processes.attach(container_id, stdin=False)) as duplex,
+    ):
+        processes.start(container_id)
         with _killed_after(engine, container_id, timeout_s) as expired:
             # Read before it has ended: once the engine's buffer is full, the command waits for a reader.
-            for stdout, _ in stream:
-                output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
-            exit_code = engine.wait(container_id)
+            pump(duplex, Streams(output=take), tty=False)
+            exit_code = processes.wait_exit(container_id)
     if expired.is_set():
         raise TimeoutError(f"still running after {timeout_s} s")
     return exit_code, bytes(output)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import enum
-import secrets
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 
 from snapshot.engine.client import Engine
-from snapshot.engine.types import ContainerSpec, Image
+from snapshot.engine.processes import Processes
+from snapshot.engine.types import Container, ContainerSpec, Image
 from snapshot.errors import (
-    ContainerNotFound,
     EngineError,
     ImageNotFound,
     Interrupted,
@@ -22,7 +21,14 @@ from snapshot.errors import (
 )
 from snapshot.image.record import STARTED_LABEL
 from snapshot.image.reference import Reference, container_name_for
+from snapshot.journal.step import Step
+from snapshot.workflow.detach import key_bytes
 from snapshot.workflow.progress import SILENT, Progress
+from snapshot.workflow.recording import Recording
+from snapshot.workflow.replaced import name_made_free
+from snapshot.workflow.session import Connection
+from snapshot.workflow.steps import StepKeeper, forget_steps
+from snapshot.workflow.streams import Sitting, to_nobody
 
 _MOST_NAMES_TRIED = 100
 _GRACE_S = 3.0
@@ -36,18 +42,26 @@ class PullPolicy(enum.Enum):
     NEVER = "never"
 
 
-#: Takes output as it comes: a piece of stdout, and one of stderr; one of them is ``None``.
-OutputSink = Callable[[bytes | None, bytes | None], None]
-
-
 @dataclass(frozen=True)
 class RunResult:
-    """A container that was started; ``exit_code`` is ``None`` while it runs on (``detach``)."""
+    """A container that was started.
+
+    Attributes
+    ----------
+    exit_code:
+        ``None`` while it runs on: it was started so (``detach``), or detached from.
+    step:
+        The step as the journal has it; ``None`` where it could not be written.
+    failure:
+        Why the step or the recording is not whole; empty where it is.
+    """
 
     container_id: str
     name: str
     image: Image
     exit_code: int | None
+    step: Step | None = None
+    failure: str = ""
 
 
 def run(
@@ -55,22 +69,23 @@ def run(
     spec: ContainerSpec,
     *,
     pull: PullPolicy = PullPolicy.MISSING,
-    detach: bool = False,
     replace_existing: bool = False,
-    output: OutputSink | None = None,
+    sitting: Sitting = to_nobody,
+    detach_keys: str = "",
+    recording: Recording | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
-    """Start a named container, stream its output, and keep it when its command ends.
+    """Start a named container, connect it with ``sitting``, and keep it when its command ends.
 
     Parameters
     ----------
     spec:
         What the container is to be. An empty name is made from the image's; a number is added where
-        that is taken.
-    detach:
-        Return when it has been started.
+        that is taken. With ``detach`` this returns when it has been started.
     replace_existing:
         Remove a container of the same name; only once the new one has been started.
+    detach_keys:
+        As Docker writes them, ``ctrl-p,ctrl-q`` by default; they leave the command running.
 
     Raises
     ------
@@ -79,30 +94,40 @@ def run(
     Interrupted
         Ctrl-C or SIGTERM: the command was stopped, its container is kept.
     """
+    key_bytes(detach_keys)
     image = _image_for(engine, spec, pull, progress)
     marked = replace(spec, labels={**spec.labels, STARTED_LABEL: image.id})
-    with _name_made_free(engine, spec.name if replace_existing else ""):
-        container_id, name = _create(engine, marked)
-        stream = None
-        try:
-            stream = None if detach else engine.attach(container_id)
-            engine.start(container_id)
-        except BaseException:
-            if stream:
-                stream.close()
-            engine.remove(container_id)
-            raise
-    if stream is None:
-        return RunResult(container_id, name, image, None)
-    with closing(stream):
-        try:
-            for stdout, stderr in stream:
-                if output:
-                    output(stdout, stderr)
-            exit_code = engine.wait(container_id)
-        except KeyboardInterrupt as interrupt:
-            raise _stopped(engine, container_id, name, interrupt) from interrupt
-    return RunResult(container_id, name, image, exit_code)
+    processes = engine.processes
+    connection = Connection(sitting, spec.tty, detach_keys, recording)
+    with ExitStack() as stack:
+        with name_made_free(engine, spec.name if replace_existing else "") as replaced:
+            container = processes.container(_create(engine, marked))
+            try:
+                keeper = stack.enter_context(_step(processes, container, spec))
+                duplex = None
+                if not spec.detach:
+                    duplex = processes.attach(container.id, stdin=spec.stdin, detach_keys=detach_keys)
+                    stack.enter_context(closing(duplex))
+                processes.start(container.id, detach_keys)
+            except BaseException:
+                stack.close()
+                engine.remove(container.id)
+                forget_steps(container.id)
+                raise
+        if replaced:
+            forget_steps(replaced.id)
+        if duplex is not None:
+            try:
+                if not connection.carry(duplex, keeper, partial(processes.resize_container, container.id)):
+                    keeper.exit_code = processes.wait_exit(container.id)
+            except KeyboardInterrupt as interrupt:
+                raise _stopped(engine, container, interrupt) from interrupt
+    return RunResult(container.id, container.name, image, keeper.exit_code, keeper.step, keeper.failure)
+
+
+def _step(processes: Processes, container: Container, spec: ContainerSpec) -> StepKeeper:
+    draft = Step(0, "run", spec.command, user=spec.user, working_dir=spec.working_dir)
+    return StepKeeper(processes, container, draft, env=spec.env, is_new=True)
 
 
 def _image_for(engine: Engine, spec: ContainerSpec, policy: PullPolicy, progress: Progress) -> Image:
@@ -138,53 +163,31 @@ def _is_for(image: Image, platform: str) -> bool:
     return all(not wanted or wanted == part for wanted, part in zip(platform.split("/"), parts, strict=False))
 
 
-def _create(engine: Engine, spec: ContainerSpec) -> tuple[str, str]:
+def _create(engine: Engine, spec: ContainerSpec) -> str:
     """Make the container under the name asked for, or under the first free one made from the image's."""
     if spec.name:
-        return engine.create(spec), spec.name
+        return engine.create(spec)
     stem = container_name_for(spec.image)
     for number in range(1, _MOST_NAMES_TRIED + 1):
         name = stem if number == 1 else f"{stem}-{number}"
         with suppress(NameInUse):
-            return engine.create(replace(spec, name=name)), name
+            return engine.create(replace(spec, name=name))
     raise EngineError(
         f"The names '{stem}' to '{stem}-{_MOST_NAMES_TRIED}' are all in use.", "Choose one with --name."
     )
 
 
-@contextmanager
-def _name_made_free(engine: Engine, name: str) -> Iterator[None]:
-    """Move the container of that name away; it is removed if the work inside succeeds, else put back."""
-    try:
-        old = engine.container(name) if name else None
-    except ContainerNotFound:
-        old = None
-    # A name given as an ID or its beginning would find a container of another name.
-    if old is None or old.name != name:
-        yield
-        return
-    try:
-        engine.rename(old.id, f"{name}-replaced-{secrets.token_hex(4)}")
-        yield
-    except BaseException:
-        # Asked, not assumed: the call to rename may have been interrupted on either side of its effect.
-        if engine.container(old.id).name != name:
-            engine.rename(old.id, name)
-        raise
-    engine.remove(old.id)
-
-
-def _stopped(engine: Engine, container_id: str, name: str, interrupt: KeyboardInterrupt) -> Interrupted:
+def _stopped(engine: Engine, container: Container, interrupt: KeyboardInterrupt) -> Interrupted:
     """Stop the command as the terminal would: the same signal, and SIGKILL if it does not heed it."""
     terminated = isinstance(interrupt, Terminated)
     with suppress(SnapError):
-        engine.signal(container_id, "SIGTERM" if terminated else "SIGINT")
+        engine.signal(container.id, "SIGTERM" if terminated else "SIGINT")
         try:
-            engine.wait(container_id, timeout_s=_GRACE_S)
+            engine.processes.wait_exit(container.id, timeout_s=_GRACE_S)
         except TimeoutError:
-            engine.signal(container_id, "SIGKILL")
+            engine.signal(container.id, "SIGKILL")
     return Interrupted(
-        f"Stopped: the command of container '{name}' was ended, the container is kept.",
-        f"`snap diff {name}` shows what it changed until then.",
+        f"Stopped: the command of container '{container.name}' was ended, the container is kept.",
+        f"`snap diff {container.name}` shows what it changed until then.",
         exit_code=143 if terminated else 130,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -71,4 +70,6 @@ def _manifest_path(digest: str) -> Path:
 
 
 def _descriptors_path(key: str) -> Path:
+    import hashlib  # what keeps steps loads this module as well, and has no use for it
+
     return state_folder() / "descriptors" / hashlib.sha256(key.encode()).hexdigest()

@@ -20,6 +20,14 @@ __all__ = ["Sandbox"]
 KINDS = ("docker20", "docker28", "docker28-containerd", "podman")  #: as scripts/engine has them
 #: Files whose tests are about something else than the engine: they run on one kind alone.
 ONCE = ("test_scripts.py", "test_docs.py", "test_lab.py")
+#: Files whose tests are about what Docker 28 with its classic store has either in common with Docker 20 (the
+#: store) or with its other store (the rest of the engine), on both of which they run.
+NOT_ON_DOCKER28 = (
+    "test_commit_again.py", "test_commit_config.py", "test_commit_depth.py", "test_commit_files.py",
+    "test_commit_interrupted.py", "test_commit_options.py", "test_diff.py", "test_engine_errors.py",
+    "test_instructions_as_the_engine.py", "test_library.py", "test_ls_show.py", "test_squash.py",
+    "test_verify.py", "test_verify_checks.py", "test_verify_rebuilt.py",
+)  # fmt: skip
 _left_out: Counter[str] = Counter()  # reasons
 
 
@@ -33,12 +41,13 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out the tests that are not for the engine at hand, and remember why."""
     for item in items:
-        if (
-            item.path.parent == Path(__file__).parent
-            and item.path.name in ONCE
-            and item.get_closest_marker("engine")
-        ):
+        if item.path.parent != Path(__file__).parent or not item.get_closest_marker("engine"):
+            continue
+        if item.path.name in ONCE:
             item.add_marker(pytest.mark.only_on("docker20", reason=f"{item.path.name} runs once"))
+        if item.path.name in NOT_ON_DOCKER28:
+            reason = "they run on Docker 20 and on Docker 28's other store"
+            item.add_marker(pytest.mark.only_on("docker20", "docker28-containerd", "podman", reason=reason))
     kind = engine_kind() if any(item.get_closest_marker("only_on") for item in items) else None
     if kind is None:
         return

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import secrets
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 import docker
 import docker.errors
 import pytest
 from docker.errors import NotFound
 from doctor import take_apart
+from fork_server import READ_AT_START, ForkServer
 
 SNAP = [sys.executable, "-m", "snapshot"]
+_TIMEOUT_S = 120
 
 
 class Sandbox:
@@ -69,16 +73,8 @@ class Sandbox:
         cwd: Path | None = None,
     ) -> subprocess.CompletedProcess[str]:
         """Run the command; fail the test where its status is not ``expect`` (``None`` takes any)."""
-        done = subprocess.run(
-            [*SNAP, *arguments],
-            env=self.environment(env),
-            cwd=cwd or self.home,
-            capture_output=True,
-            text=True,
-            errors="surrogateescape",
-            timeout=120,
-            stdin=subprocess.DEVNULL,
-            check=False,
+        done = (_new_process if _is_read_at_start(env) else _forked)(
+            arguments, self.environment(env), cwd or self.home
         )
         if expect is not None and done.returncode != expect:
             pytest.fail(
@@ -180,3 +176,43 @@ class Sandbox:
 
     def _image_ids(self) -> set[str]:
         return {item["Id"] for item in self.client.images(all=True)}
+
+
+@cache
+def _fork_server() -> ForkServer:
+    server = ForkServer()
+    atexit.register(server.close)
+    return server
+
+
+def _is_read_at_start(env: Mapping[str, str] | None) -> bool:
+    return any(name.startswith(READ_AT_START) for name in env or ())
+
+
+def _forked(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    with Path(os.devnull).open("rb") as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        status = _fork_server().run(arguments, environment, folder, [stdin, stdout, stderr], _TIMEOUT_S)
+        return subprocess.CompletedProcess([*SNAP, *arguments], status, _text(stdout), _text(stderr))
+
+
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read().decode("utf-8", "surrogateescape")
+
+
+def _new_process(
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*SNAP, *arguments],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        errors="surrogateescape",
+        timeout=_TIMEOUT_S,
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )

@@ -297,12 +297,15 @@ def test_what_the_base_says_of_itself_alone_is_cleared(sandbox: Sandbox) -> None
     }
 
 
-def test_the_history_is_the_bases_with_one_entry_more(sandbox: Sandbox) -> None:
+def test_the_history_is_the_bases_with_the_steps_and_one_entry_more(sandbox: Sandbox) -> None:
     """M12, M13, M14."""
     box, image = sandbox.changed("echo x > /new; rm /bin/wc"), sandbox.name("image")
     sandbox.snap("commit", "-m", "sign the lab", "-a", "Elton", "--timestamp", "1767225600", box, image)
     before = take_apart(sandbox.client, sandbox.base_image).config["history"]
-    *kept, added = take_apart(sandbox.client, image).config["history"]
+    *kept, started, unknown, added = take_apart(sandbox.client, image).config["history"]
+    for step, words in ((started, "snap run -- sleep 600"), (unknown, "unknown step (docker exec")):
+        assert step.pop("created_by").startswith(words)
+        assert step == {"created": "2026-01-01T00:00:00Z", "empty_layer": True}
     assert [item.get("comment") for item in kept] == [item.get("comment") for item in before]
     assert [item.get("created_by") for item in kept] == [item.get("created_by") for item in before]
     assert added == {

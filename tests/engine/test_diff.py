@@ -193,14 +193,14 @@ def test_exit_code_is_1_only_when_asked_for_and_only_with_a_change(sandbox: Sand
     sandbox.snap("diff", "--exit-code", "--format", "json", container, expect=1)
 
 
-def test_a_name_that_no_container_has_is_an_error_that_says_it(sandbox: Sandbox) -> None:
+def test_a_name_that_nothing_has_is_an_error_that_says_it(sandbox: Sandbox) -> None:
     # D40
     done = sandbox.snap("diff", "no-such-box", expect=1)
     assert done.stdout == ""
-    assert done.stderr.startswith("snap: No container is named 'no-such-box'.\n")
+    assert done.stderr.startswith("snap: Neither a container nor an image is named 'no-such-box'.\n")
 
 
-@pytest.mark.parametrize("arguments", [[], ["one", "two"], ["--format", "xml", "one"]])
+@pytest.mark.parametrize("arguments", [[], ["one", "two", "three"], ["--format", "xml", "one"]])
 def test_wrong_usage_exits_with_2(sandbox: Sandbox, arguments: list[str]) -> None:
     # D41
     done = sandbox.snap("diff", *arguments, expect=2)
@@ -218,7 +218,7 @@ def test_an_image_of_the_same_name_does_not_stand_in_the_containers_way(sandbox:
     sandbox.client.remove_container(container, force=True)
     sandbox.client.tag(sandbox.base_image, container)
     try:
-        assert "No container is named" in sandbox.snap("diff", container, expect=1).stderr
+        assert "has no record of snap's" in sandbox.snap("diff", container, expect=2).stderr
     finally:
         sandbox.client.remove_image(container)
 

@@ -98,7 +98,7 @@ def test_a_socket_that_this_user_may_not_open_says_how_to_get_in(sandbox: Sandbo
 
 
 def test_something_that_hangs_up_is_no_engine(sandbox: Sandbox, socket_folder: Path) -> None:
-    with Proxy(sandbox.host, socket_folder, b"/version", request_passes=False, cut=True) as proxy:
+    with Proxy(sandbox.host, socket_folder, b"/_ping", request_passes=False, cut=True) as proxy:
         what = failure(sandbox, "--host", proxy.url, "ls", status=5)[0]
     assert what == f"No engine can be reached at {proxy.url} (--host): the other side hung up."
 
@@ -178,11 +178,17 @@ def test_an_unknown_image_is_named(sandbox: Sandbox) -> None:
     assert "No image is named 'no-such:v1' here." in failure(sandbox, "verify", "no-such:v1", status=1)[0]
 
 
-@pytest.mark.parametrize("verb", ["diff", "commit"])
-def test_an_unknown_container_is_named(sandbox: Sandbox, verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        ("diff", "Neither a container nor an image is named 'no-such'."),
+        ("commit", "No container is named 'no-such'."),
+    ],
+)
+def test_an_unknown_container_is_named(sandbox: Sandbox, verb: str, said: str) -> None:
     # L07
     what, hint = failure(sandbox, verb, "no-such", status=1)
-    assert what == "No container is named 'no-such'."
+    assert what == said
     assert "snap ls" in hint
     assert failure(sandbox, verb, "", status=2)[0] == "An empty name is no container's."
 
@@ -198,7 +204,7 @@ def test_a_name_in_use_is_named_with_two_ways_out(sandbox: Sandbox) -> None:
 def test_debug_shows_where_an_error_comes_from(sandbox: Sandbox) -> None:
     done = sandbox.snap("--debug", "diff", "no-such", expect=1)
     assert "Traceback (most recent call last)" in done.stderr
-    assert "snap: No container is named 'no-such'." in done.stderr
+    assert "snap: Neither a container nor an image is named 'no-such'." in done.stderr
 
 
 # --- full disks ---
@@ -311,7 +317,7 @@ def test_a_full_disk_under_the_state_folder_stops_a_commit_before_an_image_is_ma
         what, _ = failure(
             sandbox, "commit", container, sandbox.name("image"), status=1, env={"XDG_STATE_HOME": str(state)}
         )
-        assert [path for path in state.rglob("*") if path.is_file()] == []
+        assert list(state.rglob("manifests/*")) == []
     assert what.startswith("This machine's disk is full: ")
     assert sandbox.new_images() == set()
     assert sandbox.state(container) == "running"
@@ -433,7 +439,8 @@ def test_a_command_whose_output_nobody_reads_runs_on(sandbox: Sandbox) -> None:
         status, _, stderr = finished(process)
     assert status == 1
     assert sentences(stderr) == [
-        "The output was closed; the container runs on.", "`docker logs` has the rest of what it prints.",
+        "The output was closed; the container runs on.",
+        "`docker logs` has the rest of what its own command prints.",
     ]  # fmt: skip
     assert sandbox.state(sandbox.name()) == "running"
 

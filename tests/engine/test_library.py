@@ -85,8 +85,38 @@ def test_the_loop_returns_typed_results_and_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
+def test_what_is_done_to_a_container_is_in_its_log_and_in_that_of_its_image(
+    snap: Snapshots, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    box, image = sandbox.name(), sandbox.name("image")
+    snap.run(sandbox.base_image, ["sleep", "600"], name=box, network="none", detach=True)
+    printed: list[bytes | None] = []
+    done = snap.exec(
+        box,
+        ["sh", "-c", "echo $A; touch /new; exit 3"],
+        env={"A": "told"},
+        output=lambda stdout, _: printed.append(stdout),
+    )
+    assert (done.exit_code, printed) == (3, [b"told\n"])
+    (tmp_path / "file").write_text("content")
+    assert snap.copy_in(str(tmp_path / "file"), box, "/etc/copied").files == 1
+    assert snap.copy_out(box, "/etc/copied", str(tmp_path / "back")).files == 1
+    assert (tmp_path / "back").read_text() == "content"
+    assert snap.stop(box, timeout_s=0).was_running
+    assert not snap.start(box).was_running
+    (listed,) = (item for item in snap.ps() if item.container.name == box)
+    assert (listed.step_count, listed.unsaved.paths) == (4, 2)
+    snap.commit(box, image)
+    steps = [(step.verb, step.exit_code) for step in snap.log(box).steps]
+    assert steps == [("run", None), ("exec", 3), ("cp", 0), ("start", None)]
+    (told,) = snap.log(image).generations
+    assert [(step.verb, step.exit_code) for step in told.generation.steps] == steps
+    assert snap.reset(box, force=True).name == box
+    assert snap.rm(box, force=True).removed
+
+
 def test_what_is_not_there_is_an_exception_for_the_thing_it_is(snap: Snapshots, sandbox: Sandbox) -> None:
-    with pytest.raises(ContainerNotFound, match="no-such"):
+    with pytest.raises(NotFound, match="no-such"):
         snap.diff("no-such")
     with pytest.raises(ContainerNotFound, match="no-such"):
         snap.commit("no-such", sandbox.name("image"))

@@ -212,10 +212,10 @@ def test_a_damaged_record_is_called_so_and_nothing_of_it_is_shown(space: Sandbox
     put_together(sandbox.client, parts, name)
 
     shown = sandbox.snap("show", name).stdout
-    assert rows_of(shown)["record"] == "damaged: the record or its manifest was edited"
+    assert rows_of(shown)["record"] == "damaged: the record or what goes with it was edited"
     assert "trust me" not in shown
     document = json_of(sandbox, "show", name)
-    assert document["damage"] == "the record or its manifest was edited"
+    assert document["damage"] == "the record or what goes with it was edited"
     assert (document["record"], document["changes"]) == (None, None)
     (line,) = (line for line in sandbox.snap("ls").stdout.splitlines() if name in line)
     assert "record damaged" in line

@@ -94,7 +94,9 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path("/tmp") / tmp_path_factory.mktemp("e").name / "x"
 
 
-@pytest.mark.parametrize("script", ["scripts/lab", "scripts/engine", "scripts/test", "scripts/bench"])
+@pytest.mark.parametrize(
+    "script", ["scripts/lab", "scripts/engine", "scripts/test", "scripts/bench", "scripts/record_lab"]
+)
 def test_every_script_says_what_it_does(script: str) -> None:
     assert f"sage: {script}" in run(script, "--help").stdout
 

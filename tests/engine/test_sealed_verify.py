@@ -17,7 +17,7 @@ from pairs import differing, tree_of_image
 from sandbox import Sandbox
 from trees import never_started
 
-from snapshot.image.record import RECORD_LABEL, SEAL_LABEL
+from snapshot.image.record import MANIFEST_LABEL, RECORD_LABEL, SEAL_LABEL, STEPS_LABEL
 
 pytestmark = pytest.mark.engine
 
@@ -108,7 +108,7 @@ def test_put_together_again_it_is_the_same_image(sandbox: Sandbox, sealed: Seale
 def test_a_record_that_was_edited_is_named(sandbox: Sandbox, sealed: Sealed) -> None:
     parts = sealed.copy
     parts.labels[RECORD_LABEL] = parts.labels[RECORD_LABEL].replace('"added":', '"added":1')
-    assert of_parts(sandbox, parts).failed == {"record": "the record or its manifest was edited"}
+    assert of_parts(sandbox, parts).failed == {"record": "the record or what goes with it was edited"}
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,10 @@ def test_a_record_sealed_again_with_another_base_is_named(sandbox: Sandbox, seal
 
 
 def seal_again(parts: SavedImage, record: dict[str, object]) -> None:
-    manifest = parts.labels["io.github.docker-snap.manifest"]
     text = json.dumps(record, separators=(",", ":"), sort_keys=True)
     parts.labels[RECORD_LABEL] = text
-    parts.labels[SEAL_LABEL] = "sha256:" + hashlib.sha256(f"{text}\n{manifest}".encode()).hexdigest()
+    sealed = json.dumps([text, parts.labels[MANIFEST_LABEL], parts.labels[STEPS_LABEL], ""])
+    parts.labels[SEAL_LABEL] = "sha256:" + hashlib.sha256(sealed.encode()).hexdigest()
 
 
 # --- layers ---

@@ -12,7 +12,7 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import Container
 from snapshot.errors import ContainerUnusable, InvalidInput
 from snapshot.image.engine_commit import kept_by_engine, merged_by_engine, without_gaps
-from snapshot.image.record import STARTED_LABEL
+from snapshot.image.record import RECORD_LABELS, STARTED_LABEL
 from snapshot.workflow.described import created_at, described, own_labels
 from snapshot.workflow.frozen import frozen
 from snapshot.workflow.methods.interface import Made, Order
@@ -50,7 +50,9 @@ def make_by_engine(engine: Engine, order: Order, progress: Progress) -> Made:
             kept_by_engine=kept_by_engine(wanted, merged),
         )
         progress.stage("committing")
-        config = replace(wanted, labels={**labels, **of_record})
+        # So would be what the container's image tells and this one does not.
+        inherited = dict.fromkeys(RECORD_LABELS & container.config.labels.keys(), "")
+        config = replace(wanted, labels={**labels, **inherited, **of_record})
         image_id = engine.commit(container.id, config, author=order.author, message=order.message)
     return Made(image_id, True, record, changeset)
 

@@ -11,7 +11,9 @@ from snapshot.changeset.entry import Changeset
 from snapshot.changeset.exclusion import Exclusion
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Config, Container, Image
+from snapshot.image.generations import Generation
 from snapshot.image.record import Base, Record
+from snapshot.journal.step import Step
 from snapshot.workflow.progress import Progress
 
 
@@ -36,6 +38,12 @@ class Order:
         where those are folded.
     first_base:
         For a snapshot of a snapshot: the image below all of snap's layers.
+    inherited:
+        For a snapshot of a snapshot: the steps that made what it stands on, as its labels tell them.
+    steps:
+        What was done to the container.
+    sessions:
+        The recordings of steps that the image is to hold, as the label has them; empty for none.
     fixed_time_s:
         Seconds since 1970 that stand for now, and that no file's time is later than; ``None`` for the true
         time.
@@ -46,6 +54,9 @@ class Order:
     wanted: Config
     origin: Base
     first_base: Base | None = None
+    inherited: tuple[Generation, ...] = ()
+    steps: tuple[Step, ...] = ()
+    sessions: str = ""
     message: str = ""
     author: str = ""
     exclusion: Exclusion = field(default_factory=Exclusion)

@@ -11,10 +11,11 @@ from snapshot.changeset.layer import LayerSpool
 from snapshot.engine.client import Engine
 from snapshot.engine.types import ChangeKind
 from snapshot.image.config_blob import Commit, config_blob
+from snapshot.image.generations import history_entries
 from snapshot.image.history import with_layers
 from snapshot.image.record import Record
 from snapshot.workflow.delivery import deliver
-from snapshot.workflow.described import created_at, described, own_labels
+from snapshot.workflow.described import created_at, described, own_labels, told_steps
 from snapshot.workflow.fold import changes_against_origin, folded_history
 from snapshot.workflow.frozen import frozen
 from snapshot.workflow.methods.by_engine import refuse_what_has_gone
@@ -94,8 +95,12 @@ def written_config(engine: Engine, order: Order, captured: Captured) -> tuple[by
         left_out=captured.left_out,
     )
     history = with_layers(engine.transfer.history(order.base.id), len(order.base.layers))
-    history = folded_history(history, len(order.base_layers))
-    commit = Commit(created, _in_words(captured.changeset), order.message, order.author, diff_id)
+    if order.origin.id != order.base.id:
+        moment = "" if order.fixed_time_s is None else created
+        history = folded_history(history, len(order.base_layers), moment)
+    words = _in_words(captured.changeset)
+    steps = history_entries(told_steps(order, created), created)
+    commit = Commit(created, words, order.message, order.author, diff_id, tuple(steps))
     config = replace(config, labels={**config.labels, **of_record})
     return config_blob(order.base, order.base_layers, history, config, commit), record
 

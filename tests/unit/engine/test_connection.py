@@ -169,7 +169,7 @@ def test_a_client_speaks_the_version_of_the_engine(servers: Servers, kind: str) 
         assert client.api_version == "1.41"
         assert client.timeout == 3600
         assert client.version()["Version"] == "1.2.3"
-    assert [request.path for request in servers.heard] == ["/version", "/v1.41/version"]
+    assert servers.heard[-1].path == "/v1.41/version"
 
 
 @pytest.mark.parametrize("kind", ["unix", "tcp"])
@@ -195,7 +195,7 @@ def test_nothing_in_the_environment_changes_the_endpoint(
     (own_home / ".netrc").write_text("machine 127.0.0.1 login me password secret\n")
     with connect(servers.tcp()) as client:
         client.version()
-    assert len(servers.heard) == 2
+    assert len(servers.heard) == 3
     assert all("Authorization" not in request.headers for request in servers.heard)
 
 
@@ -515,7 +515,8 @@ if {works}:
     while sys.stdin.buffer.readline().strip():
         pass
     body = {body!r}
-    sys.stdout.buffer.write(b"HTTP/1.1 200 OK\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body) + body)
+    head = b"HTTP/1.1 200 OK\\r\\nApi-Version: 1.41\\r\\nContent-Length: %d\\r\\n\\r\\n" % len(body)
+    sys.stdout.buffer.write(head + body)
     sys.stdout.buffer.flush()
     sys.stdin.buffer.read()
 else:

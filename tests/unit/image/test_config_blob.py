@@ -44,6 +44,16 @@ def test_history_and_layers_grow_by_one() -> None:
     assert (value["created"], value["author"], value["comment"]) == (COMMIT.created, "me", "a message")
 
 
+def test_steps_stand_in_history_before_the_layer_and_have_none() -> None:
+    step = HistoryEntry("2026-01-01T00:00:00Z", "snap run -- ls", empty_layer=True)
+    value = blob(commit=replace(COMMIT, steps=(step, step)))
+    assert len(value["rootfs"]["diff_ids"]) == 2
+    assert value["history"][2:4] == 2 * [
+        {"created": "2026-01-01T00:00:00Z", "created_by": "snap run -- ls", "empty_layer": True}
+    ]
+    assert value["history"][4]["created_by"] == "snap commit"
+
+
 def test_where_no_file_changed_history_has_an_entry_without_a_layer() -> None:
     value = blob(commit=replace(COMMIT, diff_id="", author="", comment=""))
     assert value["rootfs"]["diff_ids"] == ["sha256:a"]

@@ -55,5 +55,35 @@ def test_among_equals_the_oldest_is_the_layer() -> None:
     assert [item.empty_layer for item in with_layers([first, second], 1)] == [False, True]
 
 
+STEP_WORDS = [
+    "snap run -- sh -c 'echo' # 1 changed",
+    "snap exec -u root -- true",
+    "snap cp ./a box:/b",
+    "snap start",
+    "snap attach",
+    "snap reset",
+    "unknown step (docker exec, the container's own work): 2 added",
+    "unknown step (docker exec, the container's own work)",
+    "snap: 1 earlier step",
+    "snap: 1,234 earlier steps",
+]
+
+
+@pytest.mark.parametrize("words", STEP_WORDS)
+def test_a_step_of_snaps_is_no_layer_where_anything_else_can_be(words: str) -> None:
+    assert layers([entry(words), entry("snap commit: 1 deleted")], 1) == ["snap commit: 1 deleted"]
+    assert layers([entry(words), entry("CMD x")], 1) == ["CMD x"]
+
+
+def test_a_commit_of_the_config_alone_is_no_layer_where_another_can_be() -> None:
+    words = ["snap commit: config", "snap run -- rm x # 1 deleted", "snap commit: 1 deleted"]
+    assert layers([entry(item) for item in words], 1) == ["snap commit: 1 deleted"]
+
+
+@pytest.mark.parametrize("words", ["snap", "snap runs", "snapper", "unknown", "snap: hello"])
+def test_what_only_looks_like_a_step_of_snaps_can_be_a_layer(words: str) -> None:
+    assert layers([entry("CMD x"), entry(words)], 1) == [words]
+
+
 def test_an_import_without_history_gets_entries_without_words() -> None:
     assert with_layers([], 2) == (HistoryEntry("", ""), HistoryEntry("", ""))

@@ -10,14 +10,19 @@ import pytest
 from snapshot.engine.types import Config
 from snapshot.image.record import (
     MANIFEST_LABEL,
+    MOST_LABEL_CHARS,
     MOST_MANIFEST_CHARS,
     RECORD_LABEL,
+    RECORD_LABELS,
     SEAL_LABEL,
+    SESSIONS_LABEL,
+    STEPS_LABEL,
     Base,
     Record,
     RecordDamaged,
     chain_id,
     config_digests,
+    label_chars,
 )
 
 RECORD = Record(
@@ -39,7 +44,7 @@ RECORD = Record(
 
 
 def sealed(record: str, manifest: str = "") -> dict[str, str]:
-    """Labels with a true seal over a text that need not be a record."""
+    """Labels with a true seal over a text that need not be a record, as before there were steps."""
     seal = "sha256:" + hashlib.sha256(f"{record}\n{manifest}".encode()).hexdigest()
     return {RECORD_LABEL: record, MANIFEST_LABEL: manifest, SEAL_LABEL: seal}
 
@@ -58,9 +63,37 @@ def test_a_manifest_that_is_too_large_is_left_out_and_the_seal_fits() -> None:
     assert Record.from_labels(labels) == RECORD
 
 
-@pytest.mark.parametrize("label", [RECORD_LABEL, MANIFEST_LABEL, SEAL_LABEL])
-def test_an_edit_of_any_label_shows(label: str) -> None:
+def test_an_image_without_steps_is_sealed_as_before_there_were_any() -> None:
     labels = RECORD.to_labels("manifest")
+    assert labels == sealed(labels[RECORD_LABEL], "manifest")
+
+
+def test_labels_for_all_parts_have_no_room_for_a_large_manifest() -> None:
+    labels = RECORD.to_labels("x" * MOST_MANIFEST_CHARS, "s" * (10 << 10), "t" * (8 << 10))
+    assert labels[MANIFEST_LABEL] == ""
+    assert label_chars(labels) <= MOST_LABEL_CHARS
+    assert Record.from_labels(labels) == RECORD
+    most = RECORD.to_labels("x" * (MOST_MANIFEST_CHARS - 1000), "s" * (10 << 10))
+    assert most[MANIFEST_LABEL]
+    assert label_chars(most) <= MOST_LABEL_CHARS
+
+
+def test_nothing_can_be_moved_from_one_label_into_another() -> None:
+    labels = RECORD.to_labels("manifest", "steps", "sessions")
+    for moved in (
+        {MANIFEST_LABEL: "manifest\nsteps\nsessions", STEPS_LABEL: "", SESSIONS_LABEL: ""},
+        {MANIFEST_LABEL: "", STEPS_LABEL: "manifeststeps"},
+        {STEPS_LABEL: "sessions", SESSIONS_LABEL: "steps"},
+        {STEPS_LABEL: "stepssessions", SESSIONS_LABEL: ""},
+    ):
+        with pytest.raises(RecordDamaged):
+            Record.from_labels({**labels, **moved})
+
+
+@pytest.mark.parametrize("label", sorted(RECORD_LABELS))
+def test_an_edit_of_any_label_shows(label: str) -> None:
+    labels = RECORD.to_labels("manifest", "steps", "sessions")
+    assert Record.from_labels(labels) == RECORD
     for damaged in ({**labels, label: labels[label] + " "}, {k: v for k, v in labels.items() if k != label}):
         with pytest.raises(RecordDamaged):
             Record.from_labels(damaged)
@@ -123,4 +156,4 @@ def test_parts_of_a_config_are_named_and_their_values_are_not_there() -> None:
 
 
 def test_the_records_own_labels_are_no_part_of_the_config() -> None:
-    assert config_digests(Config(labels=RECORD.to_labels(""))) == {}
+    assert config_digests(Config(labels=RECORD.to_labels("", "steps", "sessions"))) == {}
