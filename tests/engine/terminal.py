@@ -124,7 +124,8 @@ def snap_at_terminal(
     size:
         Columns and rows of the window.
     """
-    words = [*SNAP, *arguments]
+    # Whoever runs the tests may have some signals ignored, and a new process inherits that.
+    words = ["/usr/bin/env", "--default-signal", *SNAP, *arguments]
     if stderr:
         words = ["/bin/sh", "-c", 'exec 2>"$0"; exec "$@"', str(stderr), *words]
     columns, rows = size

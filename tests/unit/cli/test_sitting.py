@@ -37,8 +37,10 @@ def script(body: str) -> list[str]:
 @contextmanager
 def terminal(program: str, *arguments: str) -> Iterator[pexpect.spawn[bytes]]:
     """A program on a terminal of its own."""
+    # Whoever runs the tests may have some signals ignored, and a new process inherits that.
+    words = ["--default-signal", program, *arguments]
     child: pexpect.spawn[bytes] = pexpect.spawn(
-        program, list(arguments), env=ENVIRONMENT, timeout=PATIENCE_S, dimensions=(24, 80), echo=True
+        "/usr/bin/env", words, env=ENVIRONMENT, timeout=PATIENCE_S, dimensions=(24, 80), echo=True
     )
     child.delaybeforesend = None
     try:
