@@ -10,26 +10,29 @@ from typing import BinaryIO
 from snapshot.engine.client import Engine
 from snapshot.engine.process_types import ExecSpec
 from snapshot.engine.types import ContainerSpec
+from snapshot.workflow.attach import attach
 from snapshot.workflow.checks import Check
 from snapshot.workflow.commit import CommitOptions, CommitResult, commit
-from snapshot.workflow.copy import CopyResult, copy_in, copy_out
+from snapshot.workflow.cp import CopyOptions, CopyResult, copy_in, copy_out
 from snapshot.workflow.diff import diff
 from snapshot.workflow.difference import Difference
 from snapshot.workflow.engine import EngineReport, describe_engine
 from snapshot.workflow.exec import exec_
+from snapshot.workflow.family import Relative, family
 from snapshot.workflow.log import Log, log
 from snapshot.workflow.ls import Listing, ls
+from snapshot.workflow.named import usable_container
 from snapshot.workflow.progress import SILENT, Progress
-from snapshot.workflow.ps import Listed, ps
+from snapshot.workflow.ps import ListedContainer, ps
 from snapshot.workflow.reset import Reset, reset
 from snapshot.workflow.rm import Removal, rm
 from snapshot.workflow.run import PullPolicy, RunResult, run
-from snapshot.workflow.session import SessionResult
+from snapshot.workflow.sessions.connection import SessionResult
+from snapshot.workflow.sessions.recording import RecordingPlace
+from snapshot.workflow.sessions.streams import OutputSink, Sitting, Streams
 from snapshot.workflow.show import ContainerView, ImageView, show
 from snapshot.workflow.start import Started, start
 from snapshot.workflow.stop import Stopped, stop
-from snapshot.workflow.streams import OutputSink, Sitting, Streams
-from snapshot.workflow.usable import usable_container
 from snapshot.workflow.verify import Verification, verify
 
 
@@ -84,6 +87,7 @@ class Snapshots:
         working_dir: str = "",
         user: str = "",
         binds: Sequence[str] = (),
+        volumes: Sequence[str] = (),
         network: str = "",
         platform: str = "",
         labels: Mapping[str, str] | None = None,
@@ -91,8 +95,13 @@ class Snapshots:
         detach: bool = False,
         replace_existing: bool = False,
         output: OutputSink | None = None,
+        recording: RecordingPlace | None = None,
     ) -> RunResult:
-        """Start a named container and keep it; see :func:`snapshot.workflow.run.run`."""
+        """Start a named container and keep it; see :func:`snapshot.workflow.run.run`.
+
+        ``binds`` are ``SOURCE:PATH[:OPTIONS]``, ``volumes`` paths of anonymous ones. ``output`` is told what
+        the command prints; without it the output is read and dropped.
+        """
         spec = ContainerSpec(
             image=image,
             name=name,
@@ -102,6 +111,7 @@ class Snapshots:
             working_dir=working_dir,
             user=user,
             binds=tuple(binds),
+            volumes=tuple(volumes),
             network=network,
             platform=platform,
             labels=labels or {},
@@ -113,6 +123,7 @@ class Snapshots:
             pull=pull,
             replace_existing=replace_existing,
             sitting=_told_to(output),
+            recording=recording,
             progress=self._progress,
         )
 
@@ -124,8 +135,10 @@ class Snapshots:
         env: Mapping[str, str] | None = None,
         working_dir: str = "",
         user: str = "",
+        privileged: bool = False,
         detach: bool = False,
         output: OutputSink | None = None,
+        recording: RecordingPlace | None = None,
     ) -> SessionResult:
         """Run a command in a running container, as a step; see :func:`snapshot.workflow.exec.exec_`."""
         spec = ExecSpec(
@@ -133,29 +146,52 @@ class Snapshots:
             env=tuple(f"{key}={value}" for key, value in (env or {}).items()),
             working_dir=working_dir,
             user=user,
+            privileged=privileged,
             detach=detach,
         )
-        return exec_(self._engine.processes, container, spec, _told_to(output))
+        return exec_(self._engine.processes, container, spec, _told_to(output), recording)
+
+    def attach(
+        self,
+        container: str,
+        *,
+        output: OutputSink | None = None,
+        recording: RecordingPlace | None = None,
+    ) -> SessionResult:
+        """Follow the output of a container's command; see :func:`snapshot.workflow.attach.attach`."""
+        return attach(self._engine.processes, container, _told_to(output), recording=recording)
 
     def start(self, container: str) -> Started:
         """Let a container run again, as a step; see :func:`snapshot.workflow.start.start`."""
         return start(self._engine, container)
 
-    def stop(self, container: str, *, timeout_s: int | None = None) -> Stopped:
-        """End a container's command; see :func:`snapshot.workflow.stop.stop`."""
-        return stop(self._engine, container, timeout_s=timeout_s)
+    def stop(self, container: str, *, timeout_s: int | None = None, signal: str = "") -> Stopped:
+        """End a container's processes; see :func:`snapshot.workflow.stop.stop`."""
+        return stop(self._engine, container, timeout_s=timeout_s, signal=signal)
 
-    def copy_in(self, source: str | BinaryIO, container: str, path: str) -> CopyResult:
-        """Copy files into a container, as a step; see :func:`snapshot.workflow.copy.copy_in`."""
+    def copy_in(
+        self, source: str | BinaryIO, container: str, path: str, options: CopyOptions | None = None
+    ) -> CopyResult:
+        """Copy files into a container, as a step; see :func:`snapshot.workflow.cp.copy_in`."""
         found = usable_container(self._engine, container)
-        return copy_in(self._engine.processes, found, source, path, progress=self._progress)
+        given = options or CopyOptions()
+        return copy_in(self._engine.processes, found, source, path, given, progress=self._progress)
 
-    def copy_out(self, container: str, path: str, destination: str | BinaryIO) -> CopyResult:
-        """Copy files out of a container; see :func:`snapshot.workflow.copy.copy_out`."""
+    def copy_out(
+        self, container: str, path: str, destination: str | BinaryIO, options: CopyOptions | None = None
+    ) -> CopyResult:
+        """Copy files out of a container; see :func:`snapshot.workflow.cp.copy_out`."""
         found = usable_container(self._engine, container)
-        return copy_out(self._engine.processes, found, path, destination, progress=self._progress)
+        return copy_out(
+            self._engine.processes,
+            found,
+            path,
+            destination,
+            options or CopyOptions(),
+            progress=self._progress,
+        )
 
-    def ps(self, *, everything: bool = False) -> tuple[Listed, ...]:
+    def ps(self, *, everything: bool = False) -> tuple[ListedContainer, ...]:
         """The containers that snap started; see :func:`snapshot.workflow.ps.ps`."""
         return ps(self._engine, everything=everything)
 
@@ -170,6 +206,10 @@ class Snapshots:
     def log(self, name: str) -> Log:
         """The steps of a container or an image; see :func:`snapshot.workflow.log.log`."""
         return log(self._engine, name)
+
+    def family(self) -> tuple[Relative, ...]:
+        """All snapshots, each after what it was made from; see :func:`snapshot.workflow.family.family`."""
+        return family(self._engine)
 
     def diff(
         self,

@@ -14,6 +14,8 @@ The exit codes are the same for every verb (see ``snap --help``):
 
 from __future__ import annotations
 
+import signal
+
 
 class SnapError(Exception):
     """Base of everything that ``snapshot`` raises on purpose.
@@ -133,12 +135,16 @@ class OutputClosed(SnapError):
 
 
 class Interrupted(SnapError):
-    """Stopped by a signal: Ctrl-C (130) or a request to terminate (143)."""
+    """Stopped by a signal: Ctrl-C (130), a request to terminate (143), a terminal that is gone (129)."""
 
-    def __init__(self, what: str, hint: str | None = None, *, exit_code: int = 130) -> None:
+    def __init__(self, what: str, hint: str | None = None, *, by: KeyboardInterrupt | None = None) -> None:
         super().__init__(what, hint)
-        self.exit_code = exit_code
+        self.exit_code = 128 + (by.signal_number if isinstance(by, Terminated) else signal.SIGINT)
 
 
 class Terminated(KeyboardInterrupt):
-    """SIGTERM, raised where the program is at the moment, as Ctrl-C is."""
+    """A signal that ends the program (SIGTERM, SIGHUP), raised where it is at the moment, as Ctrl-C is."""
+
+    def __init__(self, signal_number: int = signal.SIGTERM) -> None:
+        super().__init__()
+        self.signal_number = signal_number

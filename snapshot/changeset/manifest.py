@@ -6,16 +6,14 @@ on what was there before and cannot be told from a layer.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 import json
-import zlib
 from collections.abc import Iterable
 from typing import Any
 
 from snapshot.changeset.entry import FileEntry, FileType, PathChange
 from snapshot.engine.types import ChangeKind
+from snapshot.packing import packed, unpacked
 
 #: A manifest unpacks to no more than this; one from a stranger's image could be a bomb.
 MOST_UNPACKED_BYTES = 256 << 20
@@ -46,18 +44,15 @@ def encode_manifest(changes: Iterable[PathChange]) -> str:
     lines = [
         _line([change.kind.value, change.path, *_fields(change.file)]) for change in in_an_image(changes)
     ]
-    return base64.b64encode(zlib.compress(b"".join(lines), 9)).decode("ascii")
+    return packed(b"".join(lines))
 
 
 def decode_manifest(text: str) -> tuple[PathChange, ...]:
     """Read what :func:`encode_manifest` wrote; raises :class:`ManifestDamaged`."""
     try:
-        unpacker = zlib.decompressobj()
-        content = unpacker.decompress(base64.b64decode(text, validate=True), MOST_UNPACKED_BYTES)
-        if not unpacker.eof:
-            raise ManifestDamaged("the manifest is cut off or too large")
+        content = unpacked(text, MOST_UNPACKED_BYTES)
         return tuple(_path_change(json.loads(line)) for line in content.splitlines())
-    except (binascii.Error, zlib.error, ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, RecursionError) as error:
         raise ManifestDamaged(f"the manifest cannot be read ({error})") from error
 
 

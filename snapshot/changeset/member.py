@@ -10,6 +10,9 @@ from snapshot.changeset.entry import FileEntry
 #: ``read(0)`` of a stream's buffer without a copy is a memoryview; both kinds can be hashed and written.
 Chunk = bytes | memoryview
 
+#: The extended attribute that holds a file's capabilities (capabilities(7)).
+CAPABILITY = "security.capability"
+
 
 def no_content() -> Iterable[Chunk]:
     """The content of whatever is no regular file."""
@@ -30,7 +33,7 @@ class Member:
         For a further name of a file: the absolute path of the name that came before. Such a member has
         neither size nor content of its own.
     xattrs:
-        Extended attributes that an image can hold: ``security.capability`` and ``user.*``.
+        Extended attributes that an image can hold: :data:`CAPABILITY` and ``user.*``.
     content:
         Gives the file's bytes in pieces. To be called once at most, before the next member is asked for;
         a piece is to be used before the next piece is asked for.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-CAPABILITY = "security.capability"
+from snapshot.changeset.member import CAPABILITY
 
 _OPAQUE = "trusted.overlay.opaque"
 _MARK = "trusted.overlay."

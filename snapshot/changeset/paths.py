@@ -151,18 +151,24 @@ def is_engine_path(path: str) -> bool:
 
 
 def _is_hidden(path: str, hidden: frozenset[str]) -> bool:
-    return path in hidden or any(folder in hidden for folder in folders_above(path))
+    if path in hidden:
+        return True
+    # Written out: a container may have a hundred thousand changed paths.
+    end = path.rfind("/")
+    while end > 0:
+        if path[:end] in hidden:
+            return True
+        end = path.rfind("/", 0, end)
+    return False
 
 
 def folders_above(path: str) -> Iterator[str]:
     """The folders on the way to ``path``, nearest first, the root left out."""
-    while (path := posixpath.dirname(path)) not in {"", "/"}:
+    while path := path.rpartition("/")[0]:
         yield path
 
 
 def _add_folders_above(path: str, folders: set[str]) -> None:
     """Add the folders on the way to ``path``; where one is among ``folders``, those above it are as well."""
-    for folder in folders_above(path):
-        if folder in folders:
-            return
-        folders.add(folder)
+    while (path := path.rpartition("/")[0]) and path not in folders:
+        folders.add(path)

@@ -18,7 +18,7 @@ from typing import IO
 from zlib import adler32
 
 from snapshot.changeset.entry import FileEntry, FileType
-from snapshot.changeset.member import Member, no_content
+from snapshot.changeset.member import CAPABILITY, Member, no_content
 from snapshot.errors import EngineGone
 
 _BLOCK_BYTES = 512
@@ -51,7 +51,6 @@ _FIELDS = Struct("100s24s12s12s8sc100s6s66x16s155s12x")
 
 _NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})
 _XATTR = b"SCHILY.xattr."
-_CAPABILITY = "security.capability"
 _SPARSE = "it holds a sparse file"
 
 _ODD_BEGINNINGS = frozenset({"", "/", "."})
@@ -148,7 +147,7 @@ class _Reader:
                 gid = _decimal(records, b"gid", gid)
                 mtime_s = _floor(records, mtime_s)
                 xattrs = _xattrs(records)
-                capability = xattrs.get(_CAPABILITY, b"").hex()
+                capability = xattrs.get(CAPABILITY, b"").hex()
             kind = _TYPES.get(flag)
             if kind is None:
                 if flag == b"S":
@@ -382,6 +381,6 @@ def _xattrs(records: Mapping[bytes, bytes]) -> Mapping[str, bytes]:
     found = {
         name.decode("utf-8", "surrogateescape"): records[key]
         for key, name in names.items()
-        if name == b"security.capability" or name.startswith(b"user.")
+        if name == CAPABILITY.encode() or name.startswith(b"user.")
     }
     return found or _NO_XATTRS

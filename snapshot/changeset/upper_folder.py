@@ -13,9 +13,8 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from snapshot.changeset.entry import FILE_TYPES, FileEntry, FileType
-from snapshot.changeset.member import Chunk, Member, no_content
+from snapshot.changeset.member import CAPABILITY, Chunk, Member, no_content
 from snapshot.changeset.overlay import (
-    CAPABILITY,
     Lowers,
     NotReadableDirectly,
     attributes,

@@ -4,40 +4,40 @@ from __future__ import annotations
 
 import posixpath
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
 from snapshot.cli.text import coloured, count, note, printable, table
 from snapshot.engine.types import Image
-from snapshot.journal.step import Step, StepChanges
+from snapshot.journal.step import StepChanges
+
+if TYPE_CHECKING:
+    from snapshot.workflow.run import RunResult
+    from snapshot.workflow.sessions.connection import SessionResult
 
 _SHELLS = {"sh", "ash", "bash", "dash", "zsh", "ksh", "fish", "busybox"}
 
 
-def tell_after(
-    name: str, exit_code: int | None, step: Step | None, failure: str, is_session: bool, quiet: bool
-) -> None:
-    """Say what a run, exec or attach left.
+def tell_after(name: str, result: RunResult | SessionResult, *, is_session: bool, quiet: bool) -> None:
+    """Say what a run, exec or attach left in the container of that name.
 
-    Parameters
-    ----------
-    name:
-        Of the container.
-    exit_code:
-        ``None`` where the process runs on.
-    is_session:
-        Whether a person sat at a terminal: then there is a table of what changed.
+    ``is_session`` where a person sat at a terminal: then there is a table of what changed.
     """
-    if failure:
-        note(failure)
+    if result.failure:
+        note(result.failure)
     if quiet:
         return
+    step = result.step
     if is_session and step and step.changes:
         _tell_changes(name, step.changes)
     if step and step.session:
         where = f"snap log {name} --session {step.number}" if "/" not in step.session else step.session
         note(f"recorded: {where}")
-    if exit_code is None:
+    if result.exit_code is None and step and step.verb == "exec":
+        # There is no way back to it: what one can attach to is the container's own command.
+        note(f"the command runs on in '{name}'. Next: snap diff {name}, snap commit {name} IMAGE")
+    elif result.exit_code is None:
         back = f"snap attach {name}, " if is_session else ""
         note(f"'{name}' runs. Next: {back}snap diff {name}, snap commit {name} IMAGE")
     else:
@@ -60,5 +60,5 @@ def _tell_changes(name: str, changes: StepChanges) -> None:
 def tell_how_to_get_a_shell(image: Image, name: str) -> None:
     """Where a person starts an image that is a shell's, and gave it no terminal, say how to get one."""
     argv = [*image.config.entrypoint, *image.config.cmd]
-    if sys.stdin and sys.stdin.isatty() and argv and posixpath.basename(argv[0]) in _SHELLS:
+    if sys.stdin.isatty() and argv and posixpath.basename(argv[0]) in _SHELLS:
         note(f"the command of '{name}' is a shell, which had no input. To get it: snap run -it {name}")

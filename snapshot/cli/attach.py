@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import RecordedCommand, detach_keys_option, record_option
-from snapshot.cli.session import Session, pass_session
+from snapshot.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from snapshot.workflow.recording import Recording
+    from snapshot.workflow.sessions.recording import RecordingPlace
 
 
 @click.command(cls=RecordedCommand)
@@ -20,12 +22,12 @@ if TYPE_CHECKING:
 @record_option
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of what was changed.")
 @click.argument("container")
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     no_stdin: bool,
     detach_keys: str,
-    record: Recording | None,
+    record: RecordingPlace | None,
     quiet: bool,
     container: str,
 ) -> int:
@@ -41,9 +43,14 @@ def command(
     from snapshot.cli.sitting import sitting
     from snapshot.workflow.attach import attach
 
-    processes = session.processes()
+    processes = invocation.processes()
     found = processes.container(container)
     takes_input = found.stdin and not no_stdin
+    if takes_input and found.tty and found.is_up and not sys.stdin.isatty():
+        raise InvalidInput(
+            f"'{found.name}' has a terminal, and the input here is none.",
+            "Give --no-stdin to see its output alone.",
+        )
     result = attach(
         processes,
         container,
@@ -53,5 +60,5 @@ def command(
         recording=record,
     )
     is_session = found.tty and takes_input
-    tell_after(found.name, result.exit_code, result.step, result.failure, is_session, quiet)
+    tell_after(found.name, result, is_session=is_session, quiet=quiet)
     return result.exit_code or 0

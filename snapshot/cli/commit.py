@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snapshot.cli.diff import note_mounts
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option, key_value
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
+from snapshot.journal.step_words import counts_in_words
 
 if TYPE_CHECKING:
     from snapshot.changeset.capture import LeftOut
@@ -147,9 +148,9 @@ def _ignored() -> list[Rule]:
 @format_option
 @click.argument("container")
 @click.argument("image", required=False, metavar="[IMAGE[:TAG]]")
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     /,
     container: str,
     image: str | None,
@@ -173,9 +174,10 @@ def command(
     output_format: str,
     **edits: Any,
 ) -> None:
-    """Make an image of what CONTAINER changed, with a record, and verify it before it gets its name.
+    """Make an image of what CONTAINER changed, and verify it before naming it.
 
-    The image has the config of the base image, not of the container, with what the options change.
+    It holds a record of the changes and of the steps that led to them. Its config is that of the base image,
+    not of the container, with what the options change.
 
     \b
     $ snap commit ch03 ch03-change -m "sign the lab"
@@ -189,9 +191,9 @@ def command(
     from snapshot.workflow.commit import CommitOptions, Method, commit
     from snapshot.workflow.methods.interface import CaptureWay
 
-    progress = session.progress()
+    progress = invocation.progress()
     result = commit(
-        session.engine(),
+        invocation.engine(),
         container,
         image,
         CommitOptions(
@@ -242,9 +244,8 @@ def command(
 
 def changes_in_words(record: Record) -> str:
     """``1 added, 2 changed, 1,024 bytes``."""
-    numbers = {"added": record.added, "changed": record.changed, "deleted": record.deleted}
-    parts = [f"{number:,} {name}" for name, number in numbers.items() if number]
-    return ", ".join([*parts, count(record.size_bytes, "byte")]) if parts else "none"
+    words = counts_in_words(record.added, record.changed, record.deleted)
+    return f"{words}, {count(record.size_bytes, 'byte')}" if words else "none"
 
 
 def base_in_words(record: Record) -> str:
@@ -276,7 +277,7 @@ def _rows(result: CommitResult) -> list[list[str]]:
     ]
 
 
-def left_out_in_words(left_out: Sequence[LeftOut]) -> list[str]:
+def _left_out_in_words(left_out: Sequence[LeftOut]) -> list[str]:
     """A line for each rule that left something out: how many paths, and the bytes saved."""
     by_rule: dict[str, list[LeftOut]] = {}
     for item in left_out:
@@ -308,7 +309,7 @@ def _note_surprises(result: CommitResult, quiet: bool) -> None:
         note(f"the steps of {result.container.name} cannot be told: {result.journal_failure}")
     if cut := sum(step.cut for step in result.steps):
         note(f"what could hold a secret was cut from {count(cut, 'step')}")
-    for line in left_out_in_words(result.left_out):
+    for line in _left_out_in_words(result.left_out):
         note(line)
     if result.layer_count >= MANY_LAYERS:
         note(f"the image has {result.layer_count} layers; --squash folds those that snap added into one")

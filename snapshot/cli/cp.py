@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from snapshot.cli.session import Session, pass_session
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.text import count, note
 from snapshot.errors import InvalidInput
 
 if TYPE_CHECKING:
-    from snapshot.workflow.copy import CopyResult
+    from snapshot.workflow.cp import CopyResult
 
 _MOST_SHOWN = 5
 
@@ -25,11 +25,11 @@ _MOST_SHOWN = 5
 @click.option("-q", "--quiet", is_flag=True, help="Do not say how much was copied.")
 @click.argument("source", metavar="SRC")
 @click.argument("destination", metavar="DEST")
-@pass_session
+@pass_invocation
 def command(
-    session: Session, archive: bool, follow_link: bool, quiet: bool, source: str, destination: str
+    invocation: Invocation, archive: bool, follow_link: bool, quiet: bool, source: str, destination: str
 ) -> None:
-    """Copy files into a container or out of it, as a step that its journal keeps.
+    """Copy files into a container, as a step that its journal keeps, or out of it.
 
     One of SRC and DEST is CONTAINER:PATH, the other a path here; one here that has a colon is written
     './a:b'. The container may run or not. A folder comes into a folder under its name, and with '/.' at its
@@ -42,15 +42,15 @@ def command(
     $ snap cp site/. web:/usr/share/nginx/html
     $ snap cp web:/var/log/nginx - | tar t
     """
-    from snapshot.workflow.copy import CopyOptions, copy_in, copy_out
-    from snapshot.workflow.copy_rules import STREAM, parse_places
+    from snapshot.workflow.copying.rules import STREAM, parse_places
+    from snapshot.workflow.cp import CopyOptions, copy_in, copy_out
     from snapshot.workflow.progress import SILENT
 
     here, there = parse_places(source, destination)
     options = CopyOptions(keep_owner=archive, follow_link=follow_link)
-    processes = session.processes()
+    processes = invocation.processes()
     container = processes.container(here.container or there.container)
-    progress = SILENT if quiet else session.progress()
+    progress = SILENT if quiet else invocation.progress()
     if there.container:
         if source == STREAM and sys.stdin.isatty():
             raise InvalidInput(

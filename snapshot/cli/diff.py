@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import coloured, note, print_json, printable, table
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 )
 @click.argument("name", metavar="CONTAINER|IMAGE")
 @click.argument("other", metavar="[CONTAINER|IMAGE]", required=False)
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     output_format: str,
     quiet: bool,
     with_engine_paths: bool,
@@ -37,11 +37,11 @@ def command(
     name: str,
     other: str | None,
 ) -> int:
-    """Show what a container, running or not, or an image changed.
+    """Show what a container or an image changed.
 
-    With one name, against its base image, which for an image is the one that its record names. With two, what
+    With one name: against its base image, which for an image is the one that its record names. With two: what
     makes the second of the first, by the content of all files; a container is always taken for the second.
-    Of a container and an image with one name the container is meant. Step 0 is a container as it was made.
+    Where a container and an image have that name, the container is shown. Step 0 is it as it was made.
 
     A line a path: A added, C changed or D deleted; type, mode, owner, size in bytes, path. With two names a
     folder is listed where its own mode or owner changed, not for what is in it. Bytes of a name that a
@@ -53,9 +53,9 @@ def command(
     """
     from snapshot.workflow.diff import diff
 
-    progress = session.progress()
+    progress = invocation.progress()
     difference = diff(
-        session.engine(),
+        invocation.engine(),
         name if other is None else other,
         against=name if other is not None else None,
         since=since,

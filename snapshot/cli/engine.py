@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import print_json, printable, table
 
 
 @click.command()
 @format_option
-@pass_session
-def command(session: Session, output_format: str) -> None:
+@pass_invocation
+def command(invocation: Invocation, output_format: str) -> None:
     """Say which engine is used, why that one, and what works there; exits with 5 if none answers.
 
     \b
@@ -21,7 +21,7 @@ def command(session: Session, output_format: str) -> None:
     """
     from snapshot.workflow.engine import describe_engine
 
-    report = describe_engine(session.engine())
+    report = describe_engine(invocation.engine())
     info = report.info
     if output_format == "json":
         print_json(

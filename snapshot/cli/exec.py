@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
+from snapshot.cli.leaving import refusals_as_docker
 from snapshot.cli.options import RecordedCommand, all_variables, process_options
-from snapshot.cli.plain_exec import as_docker_exits
-from snapshot.cli.session import Session, pass_session
 
 if TYPE_CHECKING:
-    from snapshot.workflow.recording import Recording
+    from snapshot.workflow.sessions.recording import RecordingPlace
 
 
 @click.command(cls=RecordedCommand, context_settings={"allow_interspersed_args": False})
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing of what it changed.")
 @click.argument("container")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     interactive: bool,
     tty: bool,
     detach: bool,
@@ -34,22 +34,22 @@ def command(
     user: str,
     privileged: bool,
     detach_keys: str,
-    record: Recording | None,
+    record: RecordingPlace | None,
     quiet: bool,
     container: str,
     command: tuple[str, ...],
 ) -> int:
-    """Run a command in CONTAINER, which runs; what it changes is a step in the container's journal.
+    """Run a command in a running CONTAINER; what it changes is a step in its journal.
 
-    The command's output is streamed, and its exit status is snap's own.
+    The command's output is streamed, and its exit status is snap's own. Ctrl-C goes to the command with
+    `-it`; without, it ends snap alone, and the command runs on.
 
     \b
     $ snap exec web -- sh -c 'echo hello > /site/index.html'
     $ snap exec -it web sh
     """
-    from snapshot.cli.sitting import need_terminal, sitting
+    from snapshot.cli.sitting import need_terminal, sitting, window_size
     from snapshot.engine.process_types import ExecSpec
-    from snapshot.errors import EngineError, EngineUnreachable
     from snapshot.workflow.exec import exec_
 
     if not detach:
@@ -64,24 +64,15 @@ def command(
         user=user,
         privileged=privileged,
         detach_keys=detach_keys,
+        size=window_size() if tty else None,
     )
-    try:
+    with refusals_as_docker():
         result = exec_(
-            session.processes(), container, spec, partial(sitting, tty=tty, stdin=interactive), record
+            invocation.processes(), container, spec, partial(sitting, tty=tty, stdin=interactive), record
         )
-    except EngineUnreachable:
-        raise
-    except EngineError as error:
-        raise as_docker_exits(error) from error
-    if result.failure or result.exit_code is None or (interactive and tty):
+    if result.failure or result.exit_code is None or record is not None or (interactive and tty):
         from snapshot.cli.afterwards import tell_after
 
-        tell_after(
-            result.container.name,
-            result.exit_code,
-            result.step,
-            result.failure,
-            interactive and tty,
-            quiet or detach,
-        )
+        is_session = interactive and tty
+        tell_after(result.container.name, result, is_session=is_session, quiet=quiet or detach)
     return result.exit_code or 0

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from snapshot.cli.family import named_in_words, print_family
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
     from snapshot.image.generations import Generation
     from snapshot.journal.step import Step
-    from snapshot.workflow.family import Relative
-    from snapshot.workflow.log import Log, Told
+    from snapshot.workflow.log import Log, LoggedImage
 
 
 @click.command()
@@ -23,15 +23,17 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="The steps in words alone.")
 @click.option("-v", "--verbose", is_flag=True, help="List what each step changed and what was copied.")
 @click.option("--graph", is_flag=True, help="Draw which snapshots here were made from which.")
-@click.option("--session", "number", type=click.IntRange(1), metavar="STEP", help="Show a step's recording.")
-@click.option("--play", is_flag=True, help="Play the recording as it was.")
+@click.option(
+    "--session", "number", type=click.IntRange(1), metavar="STEP", help="Say what a step's recording is."
+)
+@click.option("--play", is_flag=True, help="Play that recording as it was.")
 @click.option("--speed", type=float, default=1.0, show_default=True, help="How many times as fast to play.")
-@click.option("--idle-limit", type=float, metavar="SECONDS", help="Play longer pauses as this.")
-@click.option("--text", is_flag=True, help="Print what the recording shows as plain text.")
+@click.option("--idle-limit", type=float, metavar="SECONDS", help="Cut longer pauses to this.")
+@click.option("--text", is_flag=True, help="Print what that recording shows as plain text.")
 @click.argument("name", metavar="[IMAGE|CONTAINER]", required=False)
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     output_format: str,
     quiet: bool,
     verbose: bool,
@@ -55,14 +57,14 @@ def command(
     _check_together(quiet=quiet, graph=graph, number=number, play=play, text=text, name=name)
     from snapshot.workflow.log import log
 
-    engine = session.engine()
+    engine = invocation.engine()
     found = log(engine, name) if name else None
     if found and found.shares_name:
         note(f"'{name}' names an image too; give its ID or a tag to see that")
     if graph:
         from snapshot.workflow.family import family
 
-        _print_family(family(engine), found.image.id if found and found.image else "", output_format)
+        print_family(family(engine), found.image.id if found and found.image else "", output_format)
     elif found and number:
         _print_recording(
             found, number, output_format, play=play, speed=speed, idle_limit=idle_limit, text=text
@@ -109,7 +111,7 @@ def _print_recording(
 
 
 def _print_log(found: Log, *, quiet: bool, verbose: bool, name: str) -> None:
-    from snapshot.image.step_words import step_in_words
+    from snapshot.journal.step_words import step_in_words
 
     parts = [(_heading(told), told.generation.steps, told.generation.summed_up) for told in found.generations]
     if found.container:
@@ -118,7 +120,7 @@ def _print_log(found: Log, *, quiet: bool, verbose: bool, name: str) -> None:
     if quiet:
         click.echo("".join(f"{printable(step_in_words(step))}\n" for step in steps), nl=False)
     elif steps or found.generations:
-        for line in _lines(parts, found.recorded, verbose=verbose):
+        for line in _lines(parts, frozenset(found.recorded), verbose=verbose):
             click.echo(line)
     _note_what_is_missing(found, bool(steps), name)
 
@@ -139,7 +141,7 @@ def _note_what_is_missing(found: Log, any_steps: bool, name: str) -> None:
 
 
 def _lines(
-    parts: Sequence[tuple[str, Sequence[Step], int]], recorded: Sequence[int], *, verbose: bool
+    parts: Sequence[tuple[str, Sequence[Step], int]], recorded: Set[int], *, verbose: bool
 ) -> list[str]:
     """A line for each step under the heading of its generation, all in the same columns."""
     last = len(parts) - 1
@@ -155,7 +157,7 @@ def _lines(
     for heading, steps, summed_up in parts:
         lines.append(heading)
         if summed_up:
-            from snapshot.image.step_words import earlier_in_words
+            from snapshot.journal.step_words import earlier_in_words
 
             lines.append(f"  {earlier_in_words(summed_up)} {'is' if summed_up == 1 else 'are'} summed up")
         elif not steps:
@@ -167,7 +169,7 @@ def _lines(
 
 
 def _row(step: Step, *, has_recording: bool) -> list[str]:
-    from snapshot.image.step_words import UNKNOWN_WORDS, changes_in_words, step_in_words
+    from snapshot.journal.step_words import UNKNOWN_WORDS, changes_in_words, step_in_words
 
     words = UNKNOWN_WORDS if step.verb == "unknown" else printable(step_in_words(step))
     return [
@@ -209,10 +211,10 @@ def _details(step: Step) -> list[str]:
     return lines
 
 
-def _heading(told: Told) -> str:
+def _heading(told: LoggedImage) -> str:
     made = told.generation
     if told.image_id:
-        image = f"image {_named(told.names, told.image_id, gone=not told.is_here)}"
+        image = f"image {named_in_words(told.names, told.image_id, gone=not told.is_here)}"
     else:
         image = "an image that was folded into the next one"
     base = printable(made.base_name) or short_id(printable(made.base_id)) or "that"
@@ -225,59 +227,6 @@ def _heading_of_container(found: Log) -> str:
     container = found.container
     named = f"container {printable(container.name)} ({short_id(container.id)})"
     return f"{named} from {printable(container.image_name)}"
-
-
-def _named(names: Sequence[str], identifier: str, *, gone: bool = False) -> str:
-    known = printable(", ".join(names)) or "without a name"
-    return f"{known} ({short_id(printable(identifier))}{', not here' if gone else ''})"
-
-
-def _print_family(relatives: Sequence[Relative], marked: str, output_format: str) -> None:
-    if output_format == "json":
-        print_json(
-            {"schema": "docker-snap.family/1", "images": [_relative_document(item) for item in relatives]}
-        )
-    elif relatives:
-        for line in _drawing(relatives, marked):
-            click.echo(line)
-    else:
-        note("no image here was made by snap. Next: snap run IMAGE")
-
-
-def _drawing(relatives: Sequence[Relative], marked: str) -> list[str]:
-    lines = []
-    # Whether a line goes on downward at each depth, from the last image to the first.
-    goes_on: list[bool] = []
-    for item in reversed(relatives):
-        goes_on = goes_on[: item.depth + 1] + [False] * (item.depth + 1 - len(goes_on))
-        stem = "".join("│   " if on else "    " for on in goes_on[1 : item.depth])
-        branch = ("├── " if goes_on[item.depth] else "└── ") if item.depth else ""
-        goes_on[item.depth] = True
-        lines.append(f"{stem}{branch}{'* ' if item.id == marked else ''}{_relative_in_words(item)}")
-    return lines[::-1]
-
-
-def _relative_in_words(item: Relative) -> str:
-    words = [_named(item.names, item.id, gone=not item.is_here)]
-    if item.message:
-        words.append(f'"{printable(item.message)}"')
-    if item.step_count is not None:
-        words.append(f"{item.step_count:,} step{'' if item.step_count == 1 else 's'}")
-    if item.damage:
-        words.append("record damaged")
-    return ", ".join(words)
-
-
-def _relative_document(item: Relative) -> dict[str, Any]:
-    return {
-        "id": item.id,
-        "names": list(item.names),
-        "parent": item.parent_id or None,
-        "message": item.message or None,
-        "steps": item.step_count,
-        "is_here": item.is_here,
-        "damage": item.damage or None,
-    }
 
 
 def _document(found: Log) -> dict[str, Any]:

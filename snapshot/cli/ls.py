@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snapshot.cli.commit import base_in_words, changes_in_words
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.command()
 @format_option
 @click.option("-q", "--quiet", is_flag=True, help="IDs alone.")
-@pass_session
-def command(session: Session, output_format: str, quiet: bool) -> None:
+@pass_invocation
+def command(invocation: Invocation, output_format: str, quiet: bool) -> None:
     """List the containers that snap started and the images that it made, newest first.
 
     \b
@@ -29,7 +29,7 @@ def command(session: Session, output_format: str, quiet: bool) -> None:
     """
     from snapshot.workflow.ls import ls
 
-    listing = ls(session.engine())
+    listing = ls(invocation.engine())
     ids = [item.id for item in listing.containers] + [item.image.id for item in listing.snapshots]
     if output_format == "json":
         print_json(_document(listing))
@@ -48,7 +48,7 @@ def _rows(listing: Listing) -> list[list[str]]:
             printable(item.name),
             short_id(item.id),
             printable(item.image_name),
-            f"{item.state} ({item.exit_code})" if item.state == "exited" else item.state,
+            state_in_words(item),
             item.created[:19],
         ]
         for item in listing.containers
@@ -66,6 +66,11 @@ def _image_row(snapshot: Snapshot) -> list[str]:
         changes_in_words(record) if record else "record damaged",
         printable(image.created[:19]),
     ]
+
+
+def state_in_words(container: Container) -> str:
+    """``running``, ``exited (0)``."""
+    return f"exited ({container.exit_code})" if container.state == "exited" else container.state
 
 
 def container_document(container: Container) -> dict[str, Any]:

@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from itertools import takewhile
 from typing import Any
 
 import click
 
 from snapshot import __version__
+from snapshot.cli.invocation import Invocation
 from snapshot.cli.leaving import report
-from snapshot.cli.session import Session
 from snapshot.errors import OutputClosed
 
 #: Verb -> what it does. Each stands in ``snapshot.cli.<verb>`` as ``command``, loaded when it is asked for.
 VERBS = {
     "run": "Start a named container that is kept.",
-    "exec": "Run a command in a container that runs.",
+    "exec": "Run a command in a running container.",
     "attach": "Connect a terminal to a container's command.",
     "cp": "Copy files into a container or out of it.",
     "start": "Let containers that have ended run again.",
     "stop": "End the processes of containers; their files stay.",
-    "ps": "List the containers that snap started, and what is unsaved.",
+    "ps": "List the containers that snap started, and which have unsaved changes.",
     "reset": "Put a container back to its image, or to a snapshot of it.",
     "rm": "Remove containers, and ask where that loses changes.",
-    "diff": "Show what a container changed.",
+    "diff": "Show what a container or an image changed.",
     "commit": "Make an image of a container's changes.",
     "verify": "Hold an image against its record and your own checks.",
     "ls": "List the containers and images that snap made.",
@@ -63,8 +64,8 @@ class _Verbs(click.Group):
     cls=_Verbs,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit status: 0 done, 1 failed, 2 wrong usage, 3 verification failed, 4 refused for safety, "
-    "5 no engine reachable. `snap run` passes the command's own status on; 125 is the engine's refusal, "
-    "126 and 127 are a command that cannot be started.",
+    "5 no engine reachable. `snap run`, `exec` and `attach` pass the command's own status on; 125 is the "
+    "engine's refusal, 126 and 127 are a command that cannot be started.",
 )
 @click.version_option(__version__, prog_name="snap", message="%(prog)s %(version)s")
 @click.option("-H", "--host", metavar="URL", help="Address of the engine, such as unix:///run/docker.sock.")
@@ -84,13 +85,13 @@ def cli(ctx: click.Context, host: str | None, context: str | None, debug: bool) 
     $ snap commit ch03 ch03-change -m "sign the lab"
     $ snap verify ch03-change
     """
-    ctx.obj = Session(host, context, debug)
+    ctx.obj = Invocation(host, context, debug)
 
 
 def main_with_options() -> int:
     """Parse the command line and do what it says; returns the status to exit with."""
     # Before click has parsed anything, an error must know of it already.
-    debug = "--debug" in sys.argv
+    debug = "--debug" in takewhile(lambda word: word not in VERBS, sys.argv[1:])
     try:
         status = cli.main(prog_name="snap", standalone_mode=False)
         sys.stdout.flush()

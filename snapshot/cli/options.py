@@ -72,16 +72,24 @@ def detach_keys_option(function: _Function) -> _Function:
 def _recording(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
     if value is None:
         return None
-    from snapshot.workflow.recording import Recording
+    from snapshot.workflow.sessions.recording import RecordingPlace
 
+    # Found out when the process runs already, it would be too late.
     if value and os.path.lexists(value):
-        # Found out when the process runs already, it would be too late.
         raise click.BadParameter(f"{value!r} is there already.")
-    return Recording(Path(value) if value else None)
+    if value and not _can_be_made(Path(value)):
+        raise click.BadParameter(f"{value!r} cannot be written there.")
+    return RecordingPlace(Path(value) if value else None)
+
+
+def _can_be_made(path: Path) -> bool:
+    """Whether a file can be made there, with the folders that are missing on the way."""
+    folder = next(above for above in path.absolute().parents if os.path.lexists(above))
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def record_option(function: _Function) -> _Function:
-    """``--record [FILE]``: gives a :class:`~snapshot.workflow.recording.Recording` or ``None``.
+    """``--record [FILE]``: gives a :class:`~snapshot.workflow.sessions.recording.RecordingPlace` or ``None``.
 
     Its command is to be a :class:`RecordedCommand`.
     """
@@ -101,7 +109,10 @@ class RecordedCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give ``--record`` its value, then parse as ever."""
-        return super().parse_args(ctx, self._with_its_value(args))
+        rest = super().parse_args(ctx, self._with_its_value(args))
+        if ctx.params.get("detach") and ctx.params.get("record") is not None:
+            raise click.UsageError("With --detach nothing is shown that --record could record.", ctx)
+        return rest
 
     def _with_its_value(self, args: list[str]) -> list[str]:
         done: list[str] = []

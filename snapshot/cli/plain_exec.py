@@ -8,8 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from snapshot.cli.leaving import report
-from snapshot.errors import EngineError, EngineUnreachable
+from snapshot.cli.leaving import refusals_as_docker, report
 
 
 def plain_command(arguments: Sequence[str]) -> tuple[str, tuple[str, ...]] | None:
@@ -36,24 +35,14 @@ def run_plainly(container: str, argv: tuple[str, ...]) -> int:
 
         processes = Processes.connect()
         try:
-            result = exec_(processes, container, ExecSpec(argv), partial(sitting, tty=False, stdin=False))
+            with refusals_as_docker():
+                result = exec_(processes, container, ExecSpec(argv), partial(sitting, tty=False, stdin=False))
         finally:
             processes.close()
         if result.failure or result.exit_code is None:
             from snapshot.cli.afterwards import tell_after
 
-            tell_after(
-                result.container.name, result.exit_code, result.step, result.failure, False, quiet=False
-            )
+            tell_after(result.container.name, result, is_session=False, quiet=False)
         return result.exit_code or 0
     except (KeyboardInterrupt, Exception) as error:
-        if isinstance(error, EngineError) and not isinstance(error, EngineUnreachable):
-            as_docker_exits(error)
         return report(error, debug=False)
-
-
-def as_docker_exits(error: EngineError) -> EngineError:
-    """What an engine refuses is 125 here, so that it is not taken for the command's own status."""
-    if error.exit_code == EngineError.exit_code:
-        error.exit_code = 125
-    return error

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def print_session(recording: Recording, number: int, source: str, output_format: str) -> None:
     """Print what the recording of step ``number`` is; ``source`` says where it is (a file, an image)."""
-    from snapshot.workflow.sessions import facts
+    from snapshot.workflow.sessions.playing import facts
 
     header, found = recording.header, facts(recording)
     started = "" if header.started is None else _time(header.started)
@@ -63,7 +63,7 @@ def play_session(recording: Recording, *, speed: float = 1.0, idle_limit_s: floa
 
     Its escape sequences are written as they are, also where stdout is no terminal.
     """
-    from snapshot.workflow.sessions import play
+    from snapshot.workflow.sessions.playing import play
 
     with _keys_ignored():
         play(recording, _write, time.sleep, speed, idle_limit_s)

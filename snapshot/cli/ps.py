@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snapshot.cli.ls import container_document
+from snapshot.cli.invocation import Invocation, pass_invocation
+from snapshot.cli.ls import container_document, state_in_words
 from snapshot.cli.options import format_option
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
-    from snapshot.workflow.ps import Listed
+    from snapshot.workflow.ps import ListedContainer
     from snapshot.workflow.unsaved import Unsaved
 
 _HEADERS = ["NAME", "ID", "IMAGE", "STATE", "STEPS", "UNSAVED", "CREATED"]
@@ -22,8 +22,8 @@ _HEADERS = ["NAME", "ID", "IMAGE", "STATE", "STEPS", "UNSAVED", "CREATED"]
 @click.option("-a", "--all", "everything", is_flag=True, help="Those that have ended too.")
 @format_option
 @click.option("-q", "--quiet", is_flag=True, help="IDs alone.")
-@pass_session
-def command(session: Session, everything: bool, output_format: str, quiet: bool) -> None:
+@pass_invocation
+def command(invocation: Invocation, everything: bool, output_format: str, quiet: bool) -> None:
     """List the containers that snap started and that run, newest first.
 
     STEPS counts what was done to one through snap. UNSAVED says whether it has changes that no image
@@ -35,7 +35,7 @@ def command(session: Session, everything: bool, output_format: str, quiet: bool)
     """
     from snapshot.workflow.ps import ps
 
-    listed = ps(session.engine(), everything=everything)
+    listed = ps(invocation.engine(), everything=everything)
     if output_format == "json":
         print_json({"schema": "docker-snap.ps/1", "containers": [_document(item) for item in listed]})
     elif quiet:
@@ -48,13 +48,13 @@ def command(session: Session, everything: bool, output_format: str, quiet: bool)
         note("no container that snap started runs; -a lists those that have ended too")
 
 
-def _row(item: Listed) -> list[str]:
+def _row(item: ListedContainer) -> list[str]:
     container = item.container
     return [
         printable(container.name),
         short_id(container.id),
         printable(container.image_name),
-        f"{container.state} ({container.exit_code})" if container.state == "exited" else container.state,
+        state_in_words(container),
         str(item.step_count),
         _in_a_word(item.unsaved),
         container.created[:19],
@@ -65,7 +65,7 @@ def _in_a_word(unsaved: Unsaved) -> str:
     return "?" if unsaved.paths is None else "yes" if unsaved.paths else "no"
 
 
-def _document(item: Listed) -> dict[str, Any]:
+def _document(item: ListedContainer) -> dict[str, Any]:
     container = item.container
     return {
         **container_document(container),

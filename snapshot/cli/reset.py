@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.many import confirm_on_terminal
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note
 
 
@@ -14,8 +14,8 @@ from snapshot.cli.text import note
 @click.option("-f", "--force", is_flag=True, help="Ask nothing, whatever is lost, and take any image.")
 @click.option("-q", "--quiet", is_flag=True, help="The container's new ID alone.")
 @click.argument("container")
-@pass_session
-def command(session: Session, to: str, force: bool, quiet: bool, container: str) -> int:
+@pass_invocation
+def command(invocation: Invocation, to: str, force: bool, quiet: bool, container: str) -> int:
     """Put a container back to its image, or to a snapshot of it.
 
     A new container takes the place of CONTAINER, with its name, command, variables, mounts, networks and
@@ -32,7 +32,7 @@ def command(session: Session, to: str, force: bool, quiet: bool, container: str)
     from snapshot.workflow.reset import reset
 
     done = reset(
-        session.engine(),
+        invocation.engine(),
         container,
         to=to,
         force=force,

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.many import confirm_on_terminal, for_each
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note
 
 
 @click.command()
 @click.option("-f", "--force", is_flag=True, help="Ask nothing, whatever is lost, and end what runs.")
 @click.argument("containers", metavar="CONTAINER…", nargs=-1, required=True)
-@pass_session
-def command(session: Session, force: bool, containers: tuple[str, ...]) -> int:
+@pass_invocation
+def command(invocation: Invocation, force: bool, containers: tuple[str, ...]) -> int:
     """Remove containers, with their anonymous volumes, their steps and their recordings.
 
     Where one runs, has changes that no image holds, or has anonymous volumes, you are asked first; without
@@ -25,7 +25,7 @@ def command(session: Session, force: bool, containers: tuple[str, ...]) -> int:
     """
     from snapshot.workflow.rm import rm
 
-    engine = session.engine()
+    engine = invocation.engine()
     confirm = confirm_on_terminal("Removing '{name}'", "Remove '{name}'")
 
     def remove_one(given: str) -> bool:

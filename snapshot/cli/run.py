@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
+from snapshot.cli.leaving import refusals_as_docker
 from snapshot.cli.options import RecordedCommand, all_variables, key_value, process_options
-from snapshot.cli.plain_exec import as_docker_exits
-from snapshot.cli.session import Session, pass_session
-from snapshot.errors import EngineError, EngineUnreachable
 
 if TYPE_CHECKING:
-    from snapshot.workflow.recording import Recording
+    from snapshot.workflow.sessions.recording import RecordingPlace
 
 
 @click.command(cls=RecordedCommand, context_settings={"allow_interspersed_args": False})
-@click.option("--name", default="", help="Name of the container; by default made from the image's.")
+@click.option("--name", default="", metavar="NAME", help="Its name; by default made from the image's.")
 @process_options
 @click.option(
     "--entrypoint", default=None, metavar="PROGRAM", help="Entrypoint instead of the image's; '' clears it."
@@ -46,9 +45,9 @@ if TYPE_CHECKING:
 @click.option("-q", "--quiet", is_flag=True, help="No advice on what to do next.")
 @click.argument("image")
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     name: str,
     env: tuple[str, ...],
     env_file: tuple[Path, ...],
@@ -64,7 +63,7 @@ def command(
     tty: bool,
     detach: bool,
     detach_keys: str,
-    record: Recording | None,
+    record: RecordingPlace | None,
     replace: bool,
     quiet: bool,
     image: str,
@@ -72,15 +71,15 @@ def command(
 ) -> int:
     """Start a container from IMAGE that has a name and is kept when its command ends.
 
-    The command's output is streamed, and its exit status is snap's own. `-it` gives a shell; ctrl-p ctrl-q
-    leaves it running, and `snap attach` comes back to it.
+    The command's output is streamed, and its exit status is snap's own. Ctrl-C ends the command. `-it` gives
+    a shell, which gets all keys; ctrl-p ctrl-q leaves it running, and `snap attach` comes back to it.
 
     \b
     $ snap run --name ch03 -e WHO=Elton diamol/ch03-lab -- sh -c 'echo $WHO >> ch03.txt'
     $ snap run -it --name ch03 --record diamol/ch03-lab
     """
     from snapshot.cli.afterwards import tell_after, tell_how_to_get_a_shell
-    from snapshot.cli.sitting import need_terminal, sitting
+    from snapshot.cli.sitting import need_terminal, sitting, window_size
     from snapshot.engine.types import ContainerSpec
     from snapshot.workflow.run import PullPolicy, run
 
@@ -103,27 +102,24 @@ def command(
         tty=tty,
         stdin=interactive,
         detach=detach,
+        size=window_size() if tty else None,
     )
-    try:
+    with refusals_as_docker():
         result = run(
-            session.engine(),
+            invocation.engine(),
             spec,
             pull=PullPolicy(pull),
             replace_existing=replace,
             sitting=partial(sitting, tty=tty, stdin=interactive),
             detach_keys=detach_keys,
             recording=record,
-            progress=session.progress(),
+            progress=invocation.progress(),
         )
-    except EngineUnreachable:
-        raise
-    except EngineError as error:
-        raise as_docker_exits(error) from error
     if detach:
         click.echo(result.container_id)
     if not (detach or interactive or tty or spec.command) and not quiet:
         tell_how_to_get_a_shell(result.image, image)
-    tell_after(result.name, result.exit_code, result.step, result.failure, interactive and tty, quiet)
+    tell_after(result.name, result, is_session=interactive and tty, quiet=quiet)
     return result.exit_code or 0
 
 

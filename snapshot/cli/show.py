@@ -8,9 +8,9 @@ import click
 
 from snapshot.cli.commit import base_in_words, changes_in_words
 from snapshot.cli.diff import change_document
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.ls import container_document
 from snapshot.cli.options import format_option
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ _MOST_PATHS_SHOWN = 20
 @click.command()
 @format_option
 @click.argument("name", metavar="IMAGE|CONTAINER")
-@pass_session
-def command(session: Session, output_format: str, name: str) -> None:
+@pass_invocation
+def command(invocation: Invocation, output_format: str, name: str) -> None:
     """Show the record of an image that snap made, or what a container is.
 
     Where both have that name, the container is shown.
@@ -35,7 +35,7 @@ def command(session: Session, output_format: str, name: str) -> None:
     """
     from snapshot.workflow.show import ContainerView, show
 
-    view = show(session.engine(), name)
+    view = show(invocation.engine(), name)
     if isinstance(view, ContainerView):
         if view.shares_name:
             note(f"'{name}' names an image too; give its ID or a tag to see that")

@@ -16,7 +16,7 @@ from typing import NoReturn
 
 from snapshot.engine.process_types import TerminalSize
 from snapshot.errors import InvalidInput, OutputClosed, Terminated
-from snapshot.workflow.streams import Streams
+from snapshot.workflow.sessions.streams import Streams
 
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 #: These end the program, by default without a chance to put the terminal back.
@@ -62,41 +62,27 @@ def sitting(*, tty: bool, stdin: bool) -> Iterator[Streams]:
     need_terminal(tty=tty, stdin=stdin)
     # What has been printed before stands before what the process prints.
     for stream in (sys.stdout, sys.stderr):
-        if stream:
-            stream.flush()
+        stream.flush()
     with ExitStack() as stack:
-        source = stack.enter_context(_source()) if stdin else None
         wake = stack.enter_context(_woken_by_the_window()) if tty else None
         if tty and stdin:
             stack.enter_context(_raw(_STDIN, wake[1] if wake else None))
         yield Streams(
-            stdin=source,
+            stdin=_STDIN if stdin else None,
             output=_write,
-            window=_window if tty else None,
+            window=window_size if tty else None,
             wake=wake[0] if wake else None,
         )
 
 
-def _window() -> TerminalSize | None:
+def window_size() -> TerminalSize | None:
+    """The size of this process's terminal now; ``None`` where it has none, or one of no size."""
     for descriptor in (_STDOUT, _STDIN, _STDERR):
         with suppress(OSError):
             size = TerminalSize(*os.get_terminal_size(descriptor))
             if size.columns and size.rows:
                 return size
     return None
-
-
-@contextmanager
-def _source() -> Iterator[int]:
-    """Stdin's descriptor; where stdin is closed, one without content: the number may be another's by now."""
-    if sys.stdin is not None:
-        yield _STDIN
-        return
-    null = os.open(os.devnull, os.O_RDONLY)
-    try:
-        yield null
-    finally:
-        os.close(null)
 
 
 @contextmanager
@@ -163,8 +149,8 @@ def _raw(descriptor: int, wake: int | None) -> Iterator[None]:
         yield
 
 
-def _end(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise Terminated
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    raise Terminated(number)
 
 
 @contextmanager
@@ -211,9 +197,8 @@ def _set(descriptor: int, attributes: list[int | list[bytes | int]]) -> None:
 
 def _write(stdout: bytes | None, stderr: bytes | None) -> None:
     """Write all of it to this process's own stdout and stderr; raises :class:`OutputClosed`."""
-    for piece, stream, descriptor in ((stdout, sys.stdout, _STDOUT), (stderr, sys.stderr, _STDERR)):
-        # A stream that was closed from the start is wanted by nobody.
-        if piece and stream is not None:
+    for piece, descriptor in ((stdout, _STDOUT), (stderr, _STDERR)):
+        if piece:
             _write_all(descriptor, piece)
 
 

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.many import for_each
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note
 
 
 @click.command()
 @click.option("-q", "--quiet", is_flag=True, help="Names alone.")
 @click.argument("containers", metavar="CONTAINER…", nargs=-1, required=True)
-@pass_session
-def command(session: Session, quiet: bool, containers: tuple[str, ...]) -> int:
+@pass_invocation
+def command(invocation: Invocation, quiet: bool, containers: tuple[str, ...]) -> int:
     """Let containers that have ended run again, each with the command that it was made with.
 
     What they had changed is still there. Each start is a step that `snap log` shows.
@@ -24,7 +24,7 @@ def command(session: Session, quiet: bool, containers: tuple[str, ...]) -> int:
     """
     from snapshot.workflow.start import start
 
-    engine = session.engine()
+    engine = invocation.engine()
 
     def start_one(name: str) -> bool:
         started = start(engine, name)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.many import for_each
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import note
 
 
@@ -27,9 +27,9 @@ from snapshot.cli.text import note
 )
 @click.option("-q", "--quiet", is_flag=True, help="Names alone.")
 @click.argument("containers", metavar="CONTAINER…", nargs=-1, required=True)
-@pass_session
+@pass_invocation
 def command(
-    session: Session, timeout_s: int | None, signal: str, quiet: bool, containers: tuple[str, ...]
+    invocation: Invocation, timeout_s: int | None, signal: str, quiet: bool, containers: tuple[str, ...]
 ) -> int:
     """End the processes of containers. Their files stay, and can be committed.
 
@@ -39,7 +39,7 @@ def command(
     """
     from snapshot.workflow.stop import stop
 
-    engine = session.engine()
+    engine = invocation.engine()
 
     def stop_one(given: str) -> bool:
         stopped = stop(engine, given, timeout_s=timeout_s, signal=signal)

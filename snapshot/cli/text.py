@@ -1,4 +1,4 @@
-"""Text that is safe to show: names, paths and labels come from strangers."""
+"""What is shown on a terminal: text made safe, tables, messages, and JSON documents."""
 
 from __future__ import annotations
 
@@ -7,23 +7,9 @@ import os
 import sys
 from typing import Any
 
+from snapshot.journal.printable import printable as printable
+
 _COLOURS = {"A": "green", "C": "yellow", "D": "red", "ok": "green", "FAIL": "red"}
-
-
-def printable(text: str) -> str:
-    r"""``text`` with everything that could steer a terminal or hide in it written as an escape.
-
-    >>> printable("a\x1b[2Jb\n\udcff")
-    'a\\x1b[2Jb\\n\\xff'
-    """
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":
-        # A byte that is not UTF-8.
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def coloured(word: str) -> str:

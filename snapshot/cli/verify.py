@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option, key_value
-from snapshot.cli.session import Session, pass_session
 from snapshot.cli.text import coloured, count, note, print_json, printable, table
 from snapshot.errors import VerificationFailed
 
@@ -57,9 +57,9 @@ def _path_sha256(text: str) -> tuple[str, str]:
 @click.option("--base", default="", metavar="IMAGE", help="IMAGE is the recorded base.")
 @format_option
 @click.argument("image")
-@pass_session
+@pass_invocation
 def command(
-    session: Session,
+    invocation: Invocation,
     files: tuple[str, ...],
     digests: tuple[tuple[str, str], ...],
     contains: tuple[tuple[str, str], ...],
@@ -98,8 +98,8 @@ def command(
     ]
     if run_command is not None:
         wanted.append(checks.RunOutputs(_arguments(run_command), expect))
-    progress = session.progress()
-    verification = verify(session.engine(), image, wanted, deep=deep, base=base, progress=progress)
+    progress = invocation.progress()
+    verification = verify(invocation.engine(), image, wanted, deep=deep, base=base, progress=progress)
     progress.clear()
     if output_format == "json":
         print_json(_document(verification))

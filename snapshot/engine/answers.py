@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import base64
+import json
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from snapshot.engine.types import Config, Container, Descriptor, EngineVersion, Image, Mount
+from snapshot.engine.times import whole_seconds
+from snapshot.engine.types import (
+    Change,
+    ChangeKind,
+    Config,
+    Container,
+    Descriptor,
+    EngineVersion,
+    Image,
+    Mount,
+    PathStat,
+)
+
+#: What an engine says of a path stands in this header.
+PATH_STAT_HEADER = "x-docker-container-path-stat"
+
+_KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
 
 
 def read_version(answer: Mapping[str, Any]) -> EngineVersion:
@@ -82,4 +100,21 @@ def read_container(answer: Mapping[str, Any]) -> Container:
         lower_folders=tuple((folders.get("LowerDir") or "").split(":")) if folders.get("LowerDir") else (),
         tty=bool(answer["Config"].get("Tty")),
         stdin=bool(answer["Config"].get("OpenStdin")),
+    )
+
+
+def read_changes(answer: Sequence[Mapping[str, Any]] | None) -> list[Change]:
+    """What a container changed, from ``GET /containers/NAME/changes``; an unchanged one has ``null``."""
+    return [Change(_KINDS[item["Kind"]], item["Path"]) for item in answer or ()]
+
+
+def read_path_stat(header: str) -> PathStat:
+    """What stands at a path, from :data:`PATH_STAT_HEADER` of ``/containers/NAME/archive``."""
+    # Docker writes the alphabet with + and /, Podman the one for URLs.
+    value: Any = json.loads(base64.b64decode(header.replace("-", "+").replace("_", "/")))
+    return PathStat(
+        size_bytes=int(value["size"]),
+        go_mode=int(value["mode"]),
+        link_target=value.get("linkTarget") or "",
+        mtime_s=whole_seconds(value.get("mtime") or "") or 0,
     )

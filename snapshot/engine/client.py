@@ -83,7 +83,7 @@ class Engine:
     @cached_property
     def processes(self) -> Processes:
         """What runs in containers, and the terminals before it, over connections of its own."""
-        return Processes(Wire(self.endpoint))
+        return Processes(Wire(self.endpoint, is_known=True))
 
     @cached_property
     def version(self) -> EngineVersion:
@@ -274,6 +274,12 @@ class Engine:
         """
         if self.is_podman and spec.platform:
             refuse_other_platform(self.image(spec.image), spec)
+        host_config = self._api.create_host_config(
+            binds=list(spec.binds) or None, network_mode=spec.network or None
+        )
+        if spec.size:
+            # docker-py does not know it, and engines before API 1.42 do not mind it.
+            host_config["ConsoleSize"] = [spec.size.rows, spec.size.columns]
         try:
             with translated(spec.name):
                 answer = self._api.create_container(
@@ -290,9 +296,7 @@ class Engine:
                     tty=spec.tty,
                     stdin_open=spec.stdin,
                     detach=spec.detach,
-                    host_config=self._api.create_host_config(
-                        binds=list(spec.binds) or None, network_mode=spec.network or None
-                    ),
+                    host_config=host_config,
                 )
         except KeyboardInterrupt:
             if spec.name and spec.labels:

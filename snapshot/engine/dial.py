@@ -37,7 +37,7 @@ def dial(endpoint: Endpoint) -> SocketDuplex:
         return SocketDuplex(_connected(sock, rest))
     if scheme == "ssh":
         return _through_ssh(rest)
-    host, port = split_address(rest.partition("/")[0])
+    host, port = _host_and_port(rest.partition("/")[0])
     context = _tls_context(endpoint.tls) if endpoint.tls else None
     sock = socket.create_connection((host, port or 0), timeout=CONNECT_TIMEOUT_S)
     sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -46,7 +46,7 @@ def dial(endpoint: Endpoint) -> SocketDuplex:
     return _greeted(TlsDuplex(sock, context, host))
 
 
-def split_address(address: str) -> tuple[str, int | None]:
+def _host_and_port(address: str) -> tuple[str, int | None]:
     """Host and port of ``host:port``, where the host may be an IPv6 address in brackets."""
     if address.startswith("["):
         host, _, rest = address[1:].partition("]")
@@ -126,7 +126,7 @@ def _through_ssh(address: str) -> SocketDuplex:
 
     where, slash, path = address.partition("/")
     user, _, where = where.rpartition("@")
-    host, port = split_address(where)
+    host, port = _host_and_port(where)
     command = ["ssh", "-o", "ConnectTimeout=30", "-T"]
     command += ["-l", user] if user else []
     command += ["-p", str(port)] if port else []

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TLS_RECORD_BYTES = 16384
 _CLOSING_S = 5.0
+_ENDING_S = 1.0
 _BEGINNING_BYTES = 512
 
 
@@ -94,17 +95,21 @@ class SocketDuplex:
 
     def _receive(self, size: int) -> bytes | None:
         try:
-            return self._sock.recv(size)
+            piece = self._sock.recv(size)
         except (BlockingIOError, InterruptedError):
             return None
         except ConnectionResetError as error:
             # That is also how a connection ends of which the engine did not read all: a process that is over
             # needs no more input. All output came before it.
-            if self._has_sent:
-                return b""
-            raise gone(reason_of(error)) from error
+            if not self._has_sent:
+                raise gone(reason_of(error)) from error
+            piece = b""
         except OSError as error:
             raise gone(reason_of(error)) from error
+        if not piece and self._program and (status := _status_of(self._program)):
+            # Else a line that was cut would look like a process whose output has ended.
+            raise gone(f"the program to it ended with {status}") from ConnectionResetError()
+        return piece
 
     def _send(self, data: bytes | memoryview) -> int:
         try:
@@ -115,6 +120,16 @@ class SocketDuplex:
             raise BrokenPipeError(error.errno, error.strerror) from error
         self._has_sent = True
         return sent
+
+
+def _status_of(program: subprocess.Popen[bytes]) -> int:
+    """What a program ended with that has closed its output; 0 where it goes on nevertheless."""
+    import subprocess
+
+    try:
+        return program.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        return 0
 
 
 class TlsDuplex(SocketDuplex):

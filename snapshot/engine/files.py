@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, cast
 
 import requests
 
+from snapshot.engine.answers import PATH_STAT_HEADER, read_changes, read_path_stat
 from snapshot.engine.failures import raise_for_refusal, translated
-from snapshot.engine.times import whole_seconds
-from snapshot.engine.types import Change, ChangeKind, PathStat
+from snapshot.engine.types import Change, PathStat
 
 if TYPE_CHECKING:
     import docker
 
 # An engine compresses archives for whoever says that he takes that, as requests does by default.
 _PLAIN = {"Accept-Encoding": "identity"}
-
-_STAT_HEADER = "X-Docker-Container-Path-Stat"
-
-_KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
 
 
 class ContainerFiles:
@@ -42,8 +36,7 @@ class ContainerFiles:
         with translated():
             response = self._api.get(f"{self._url}/changes", timeout=self._api.timeout)
             raise_for_refusal(response, "")
-            # An unchanged container is answered with null.
-            return [Change(_KINDS[item["Kind"]], item["Path"]) for item in response.json() or ()]
+            return read_changes(response.json())
 
     def stat(self, path: str) -> PathStat:
         """What stands at ``path``; raises :class:`PathNotFound`.
@@ -55,14 +48,14 @@ class ContainerFiles:
                 f"{self._url}/archive", params={"path": self._encoded(path)}, timeout=self._api.timeout
             )
             # Podman does not find a link that leads nowhere, and tells all the same what it is.
-            if response.status_code == 404 and _STAT_HEADER in response.headers:
-                return _path_stat(response)
+            if response.status_code == 404 and PATH_STAT_HEADER in response.headers:
+                return read_path_stat(response.headers[PATH_STAT_HEADER])
             # HEAD has no body, so the engine's words are not to be had.
             if response.status_code == 404:
                 response = self._open(path)
                 response.close()
             raise_for_refusal(response, path)
-        return _path_stat(response)
+        return read_path_stat(response.headers.get(PATH_STAT_HEADER, ""))
 
     @contextmanager
     def archive(self, path: str) -> Iterator[IO[bytes]]:
@@ -113,15 +106,3 @@ class _Stream:
         """The next bytes."""
         with translated(self._subject):
             return cast("bytes", self._raw.read(None if size < 0 else size))
-
-
-def _path_stat(response: requests.Response) -> PathStat:
-    header = response.headers.get(_STAT_HEADER, "")
-    # Docker writes the alphabet with + and /, Podman the one for URLs.
-    value = json.loads(base64.b64decode(header.replace("-", "+").replace("_", "/")))
-    return PathStat(
-        size_bytes=int(value["size"]),
-        go_mode=int(value["mode"]),
-        link_target=value.get("linkTarget") or "",
-        mtime_s=whole_seconds(value.get("mtime") or "") or 0,
-    )

@@ -16,7 +16,7 @@ class ExecSpec(NamedTuple):
     """A command that is to be run in a running container; empty values leave the container's own in force.
 
     ``env`` are ``KEY=VALUE``. ``detach_keys`` are as Docker writes them (``ctrl-p,ctrl-q``); empty means the
-    engine's default.
+    engine's default. ``size`` is what its terminal has from the start (Docker from 23.0 on).
     """
 
     argv: tuple[str, ...]
@@ -28,6 +28,7 @@ class ExecSpec(NamedTuple):
     user: str = ""
     privileged: bool = False
     detach_keys: str = ""
+    size: TerminalSize | None = None
 
 
 class ExecState(NamedTuple):

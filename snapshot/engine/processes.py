@@ -5,26 +5,28 @@ Everything here loads quickly: it is what a command in a running container waits
 
 from __future__ import annotations
 
-import base64
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import IO, Any, cast
+from typing import IO, cast
 from urllib.parse import quote
 
-from snapshot.engine.answers import read_container
+from snapshot.engine.answers import PATH_STAT_HEADER, read_changes, read_container, read_path_stat
 from snapshot.engine.duplex import SocketDuplex
 from snapshot.engine.endpoint import choose_endpoint
 from snapshot.engine.process_types import Duplex, ExecSpec, ExecState, TerminalSize
 from snapshot.engine.refusals import container_not_found, not_started
-from snapshot.engine.times import whole_seconds
-from snapshot.engine.types import Change, ChangeKind, Container, PathStat
+from snapshot.engine.types import Change, Container, PathStat
 from snapshot.engine.wire import Answer, EngineSilent, Wire
-from snapshot.errors import ContainerNotFound, EngineError, EngineUnreachable, NotFound, PathNotFound
+from snapshot.errors import (
+    ContainerNotFound,
+    EngineError,
+    EngineGone,
+    EngineUnreachable,
+    NotFound,
+    PathNotFound,
+)
 
-_STAT_HEADER = "x-docker-container-path-stat"
-_KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
 _GLOB = r"[?\[\\]"
 _CANNOT_INVOKE, _NOT_FOUND = 126, 127
 _RUNTIME_FAILED = b"OCI runtime exec failed"
@@ -83,8 +85,7 @@ class Processes:
         """
         path = f"{_of(container_id)}/changes"
         answer = self._wire.ask("GET", path, timeout_s=_LOOK_TIMEOUT_S, subject=container_id)
-        # An unchanged container is answered with null.
-        return [Change(_KINDS[item["Kind"]], item["Path"]) for item in answer.json() or ()]
+        return read_changes(answer.json())
 
     def start(self, container_id: str, detach_keys: str = "") -> None:
         """Start a container; one that runs already is fine.
@@ -126,7 +127,24 @@ class Processes:
             answer = self._wire.ask("POST", path, params=params, timeout_s=timeout_s, subject=container_id)
         except EngineSilent as error:
             raise TimeoutError(f"still running after {timeout_s} s") from error
-        return int(answer.json()["StatusCode"])
+        return _exit_code(answer, container_id)
+
+    @contextmanager
+    def exit_awaited(self, container_id: str) -> Iterator[Callable[[], int]]:
+        """Let the engine watch for the end of a running container's command; gives what waits for its status.
+
+        So the status is known even of a container that is restarted, or removed, when its command ends.
+        """
+        with self._wire.asked("POST", f"{_of(container_id)}/wait", subject=container_id) as answer:
+
+            def exit_code() -> int:
+                try:
+                    return _exit_code(answer(), container_id)
+                except EngineGone:
+                    # A connection on which nothing goes may have been closed on the way.
+                    return self.wait_exit(container_id)
+
+            yield exit_code
 
     def attach(self, container_id: str, *, stdin: bool, logs: bool = False, detach_keys: str = "") -> Duplex:
         """A container's output from now on, and its input; with ``logs`` what it has put out before, too.
@@ -171,6 +189,7 @@ class Processes:
             "WorkingDir": spec.working_dir,
             "User": spec.user,
             "DetachKeys": spec.detach_keys,
+            **_console_size(spec),
         }
         answer = self._wire.ask("POST", f"{_of(container_id)}/exec", body=body, subject=container_id)
         return str(answer.json()["Id"])
@@ -183,7 +202,7 @@ class Processes:
         stdout; Podman 4.3: on stderr), and :meth:`exec_state` tells 126 from 127. A user that is not known is
         refused here by Podman, and by Docker 28 in :meth:`exec_create` already; Docker 20.10 puts it out.
         """
-        path, body = f"/exec/{exec_id}/start", {"Detach": spec.detach, "Tty": spec.tty}
+        path, body = f"/exec/{exec_id}/start", {"Detach": spec.detach, "Tty": spec.tty, **_console_size(spec)}
         try:
             if spec.detach:
                 self._wire.ask("POST", path, body=body, timeout_s=None)
@@ -225,8 +244,8 @@ class Processes:
         where, params = f"{_of(container_id)}/archive", self._path_params(path)
         answer = self._wire.ask("HEAD", where, params=params, timeout_s=_LOOK_TIMEOUT_S)
         # Podman does not find a link that leads nowhere, and tells all the same what it is.
-        if answer.status < 300 or (answer.status == 404 and _STAT_HEADER in answer.headers):
-            return _path_stat(answer)
+        if answer.status < 300 or (answer.status == 404 and PATH_STAT_HEADER in answer.headers):
+            return read_path_stat(answer.headers[PATH_STAT_HEADER])
         # An answer to HEAD has no words, and these tell whether it is the container that is not there.
         try:
             with self.open_archive(container_id, path):
@@ -286,6 +305,19 @@ class Processes:
         return True
 
 
+def _console_size(spec: ExecSpec) -> Mapping[str, object]:
+    # Engines before API 1.42 do not mind it.
+    return {"ConsoleSize": [spec.size.rows, spec.size.columns]} if spec.tty and spec.size else {}
+
+
+def _exit_code(answer: Answer, container_id: str) -> int:
+    told = answer.json()
+    # Podman (4.3) says 0 of a container that was removed while it was waited for, and in some words why.
+    if told["StatusCode"] == 0 and (told.get("Error") or {}).get("Message"):
+        raise container_not_found(container_id)
+    return int(told["StatusCode"])
+
+
 def _of(container: str) -> str:
     return f"/containers/{quote(container, safe='')}"
 
@@ -297,15 +329,3 @@ def _about_files_of(container_id: str) -> Iterator[None]:
         yield
     except ContainerNotFound as error:
         raise container_not_found(container_id) from error
-
-
-def _path_stat(answer: Answer) -> PathStat:
-    # Docker writes the alphabet with + and /, Podman the one for URLs.
-    header = answer.headers[_STAT_HEADER].replace("-", "+").replace("_", "/")
-    value: Any = json.loads(base64.b64decode(header))
-    return PathStat(
-        size_bytes=int(value["size"]),
-        go_mode=int(value["mode"]),
-        link_target=value.get("linkTarget") or "",
-        mtime_s=whole_seconds(value.get("mtime") or "") or 0,
-    )

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from snapshot.engine.process_types import TerminalSize
+
 
 class ChangeKind(enum.Enum):
     """What happened to a path, with the letter that ``docker diff`` prints for it."""
@@ -39,6 +41,16 @@ class PathStat(NamedTuple):
     go_mode: int
     link_target: str
     mtime_s: int = 0
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether the path is a folder (Go's ``fs.ModeDir``, bit 31)."""
+        return bool(self.go_mode & 1 << 31)
+
+    @property
+    def is_device(self) -> bool:
+        """Whether the path is a device (Go's ``fs.ModeDevice``, bit 26)."""
+        return bool(self.go_mode & 1 << 26)
 
     @property
     def is_symlink(self) -> bool:
@@ -78,6 +90,7 @@ class ContainerSpec:
     ``binds`` are Docker's ``SOURCE:DESTINATION[:OPTIONS]``, ``volumes`` destinations of anonymous ones.
     An ``entrypoint`` of ``("",)`` clears the image's. ``tty`` gives it a terminal, ``stdin`` an input that
     ends with the connection that brings it, or stays open where nobody is attached at first (``detach``).
+    ``size`` is what its terminal has from the start (Docker from 23.0 on).
     """
 
     image: str
@@ -95,6 +108,7 @@ class ContainerSpec:
     tty: bool = False
     stdin: bool = False
     detach: bool = False
+    size: TerminalSize | None = None
 
 
 @dataclass(frozen=True)
@@ -292,17 +306,8 @@ class EngineVersion(NamedTuple):
     @property
     def major(self) -> int:
         """The first number of the version."""
-        return _numbers(self.version)[0]
-
-    @property
-    def api(self) -> tuple[int, ...]:
-        """The API's version as numbers."""
-        return _numbers(self.api_version)
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    parts = version.partition("+")[0].partition("-")[0].split(".")
-    return tuple(int(part) if part.isdigit() else 0 for part in parts)
+        first = self.version.partition(".")[0]
+        return int(first) if first.isdigit() else 0
 
 
 class EngineInfo(NamedTuple):

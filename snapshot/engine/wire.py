@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import quote
@@ -18,10 +18,20 @@ from snapshot.engine.duplex import SocketDuplex
 from snapshot.engine.endpoint import Endpoint
 from snapshot.engine.exchange import Exchange, is_idle
 from snapshot.engine.refusals import gone, message_of, reason_of, refusal
-from snapshot.engine.unreachable import PLAIN_TO_TLS, NotHttp, diagnosis, not_an_engine, wants_tls
+from snapshot.engine.unreachable import (
+    PLAIN_TO_TLS,
+    NotHttp,
+    diagnosis,
+    not_an_engine,
+    unreachable,
+    wants_tls,
+)
 from snapshot.errors import EngineGone, EngineUnreachable, SnapError
 
 _UPGRADE = {"Connection": "Upgrade", "Upgrade": "tcp"}
+# Engines answer with the second where they were not asked to upgrade, or a proxy did not pass that on.
+_HIJACKED = (101, 200)
+_SIZED = {"content-length", "transfer-encoding"}
 _READING = ("GET", "HEAD")
 
 
@@ -51,10 +61,18 @@ class Wire:
     Every call raises a :class:`~snapshot.errors.SnapError`: for status 400 and above the one that
     :func:`~snapshot.engine.refusals.refusal` gives, :class:`~snapshot.errors.EngineUnreachable` where nobody
     has answered yet, and :class:`~snapshot.errors.EngineGone` where the connection breaks later.
+
+    Parameters
+    ----------
+    endpoint:
+        The engine's.
+    is_known:
+        Whether it has answered already, over a connection of somebody else's.
     """
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, is_known: bool = False) -> None:
         self.endpoint = endpoint
+        self._is_known = is_known
         self._kept: SocketDuplex | None = None
         self._headers: Mapping[str, str] | None = None  # of the last answer
 
@@ -108,6 +126,24 @@ class Wire:
             kept.close()
         return self._exchange(self._opened(deadline), method, request, subject)
 
+    @contextmanager
+    def asked(
+        self, method: str, path: str, *, params: Mapping[str, str] | None = None, subject: str = ""
+    ) -> Iterator[Callable[[], Answer]]:
+        """Send a request whose answer comes later; gives what waits for it and returns it, once."""
+        exchange = self._opened(None)
+        try:
+            with self._closing_on_failure(exchange):
+                exchange.send(self._request(method, path, params, None))
+
+            def answer() -> Answer:
+                with self._closing_on_failure(exchange):
+                    return self._answer(exchange, method, subject)
+
+            yield answer
+        finally:
+            exchange.duplex.close()
+
     def hijack(
         self,
         method: str,
@@ -127,6 +163,13 @@ class Wire:
             status, headers = exchange.head()
             if status >= 400:
                 self._raise_refusal(Answer(status, headers, exchange.body(method, status, headers)), subject)
+            if status not in _HIJACKED or not _SIZED.isdisjoint(headers):
+                # Taken for output, this would be some proxy's words, or the output cut into its chunks.
+                raise unreachable(
+                    self.endpoint,
+                    f"what is between here and the engine passes no terminals on (HTTP {status})",
+                    "Let that proxy pass `Upgrade: tcp` on, or use an address without it.",
+                )
             self._headers = headers
         exchange.duplex.push_back(exchange.leftover())
         return exchange.duplex
@@ -186,6 +229,10 @@ class Wire:
 
     # One exchange
 
+    @property
+    def _has_answered(self) -> bool:
+        return self._is_known or self._headers is not None
+
     def _guarded(self, exchange: Exchange, pieces: Iterator[bytes]) -> Iterator[bytes]:
         with self._closing_on_failure(exchange):
             yield from pieces
@@ -196,7 +243,7 @@ class Wire:
         except SnapError:
             raise
         except OSError as error:
-            if self._headers is not None:
+            if self._has_answered:
                 raise gone(reason_of(error)) from error
             raise diagnosis([error], self.endpoint) from error
 
@@ -243,7 +290,7 @@ class Wire:
                 f"The engine at {self.endpoint.url} did not answer in time.",
                 "See whether it is well with `snap engine`, then try again.",
             )
-        if self._headers is None:
+        if not self._has_answered:
             cause = error.__cause__ if isinstance(error, EngineGone) else None
             return diagnosis([cause or error], self.endpoint)
         if isinstance(error, EngineGone):
@@ -252,7 +299,7 @@ class Wire:
 
     def _raise_refusal(self, answer: Answer, subject: str) -> None:
         words = message_of(answer.body, f"HTTP {answer.status}")
-        if self._headers is None:
+        if not self._has_answered:
             if PLAIN_TO_TLS in words:
                 raise wants_tls(self.endpoint)
             if answer.status == 404 and "html" in answer.headers.get("content-type", ""):

@@ -5,18 +5,17 @@ A *generation* is one commit: its base image and the steps that were done to a c
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from snapshot.engine.types import HistoryEntry
 from snapshot.image.record import STEPS_LABEL, Record, RecordDamaged
-from snapshot.image.step_words import earlier_in_words, in_history
 from snapshot.journal.step import Step
-from snapshot.journal.step_json import step_from_json, step_to_json
+from snapshot.journal.step_json import MOST_COUNT, step_from_json, step_to_json
+from snapshot.journal.step_words import earlier_in_words, in_history
+from snapshot.packing import packed, unpacked
 
 #: How long the label is at most, whatever was done.
 MOST_STEPS_CHARS = 10 << 10
@@ -91,7 +90,7 @@ def generations_of(labels: Mapping[str, str]) -> tuple[Generation, ...]:
         *older, last = _unpacked(labels[STEPS_LABEL])
         found = [_from_json(item, Generation("", "", "", "", "")) for item in older]
         found.append(_from_json(last, newest))
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, zlib.error) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RecordDamaged(f"the steps cannot be read ({error})") from error
     images = [*(generation.base_id for generation in found[1:]), ""]
     return tuple(made._replace(image=image) for made, image in zip(found, images, strict=True))
@@ -147,7 +146,9 @@ def for_an_image(steps: Sequence[Step]) -> tuple[Step, ...]:
 
 
 def at_a_fixed_time(steps: Sequence[Step], moment: str) -> tuple[Step, ...]:
-    """Steps without what two runs of the same work differ in, so that they make the same image.
+    """Steps without what two runs of the same work, or two engines, differ in: they make the same image.
+
+    What a step changed is left out: an engine's list misses some of what is seen in the files themselves.
 
     >>> at_a_fixed_time([Step(1, "cp", ("./a", "box:/a"), duration_s=0.1)], "2026-01-01T00:00:00Z")[0].argv
     ('./a', 'CONTAINER:/a')
@@ -159,8 +160,7 @@ def at_a_fixed_time(steps: Sequence[Step], moment: str) -> tuple[Step, ...]:
             else step.argv,
             started=moment,
             duration_s=None,
-            # How closely could be looked is the engine's.
-            changes=step.changes._replace(exact=True) if step.changes else None,
+            changes=None,
             session="",
             interrupted=False,
             overlaps=False,
@@ -211,18 +211,14 @@ def _packed(generations: Sequence[Generation], record: Record) -> str:
     content = json.dumps({"schema": _SCHEMA, "generations": values}, separators=(",", ":"), sort_keys=True)
     if len(content) > _MOST_UNPACKED_BYTES:
         return ""
-    text = base64.b64encode(zlib.compress(content.encode("ascii"), 9)).decode("ascii")
+    text = packed(content.encode("ascii"))
     return text if len(text) <= MOST_STEPS_CHARS else ""
 
 
 def _unpacked(text: str) -> list[Any]:
-    unpacker = zlib.decompressobj()
-    content = unpacker.decompress(base64.b64decode(text, validate=True), _MOST_UNPACKED_BYTES)
-    if not unpacker.eof:
-        raise ValueError("they are cut off or too large")
-    value = json.loads(content)
+    value = json.loads(unpacked(text, _MOST_UNPACKED_BYTES))
     if value["schema"] != _SCHEMA:
-        raise ValueError(f"they have schema {value['schema']!r}, this snap reads {_SCHEMA}")
+        raise ValueError(f"they have schema {value['schema']!r:.60}, this snap reads {_SCHEMA}")
     generations = value["generations"]
     if not isinstance(generations, list) or not 0 < len(generations) <= _MOST_GENERATIONS:
         raise ValueError("they are no list of generations")
@@ -246,7 +242,7 @@ def _from_json(value: Any, known: Generation) -> Generation:
     if not all(isinstance(text, str) for text in texts.values()):
         raise ValueError("a generation has something else than text")
     summed_up = value.get("summed_up", 0)
-    if type(summed_up) is not int or summed_up < 0:
+    if type(summed_up) is not int or not 0 <= summed_up <= MOST_COUNT:
         raise ValueError("a generation has no number of steps")
     steps = value["steps"]
     if not isinstance(steps, list):
@@ -260,7 +256,7 @@ def _summed_up(generations: Sequence[Generation], number: int) -> list[Generatio
     for made in generations:
         here = min(number, len(made.steps))
         number -= here
-        kept.append(made._replace(steps=made.steps[here:], summed_up=made.summed_up + here))
+        kept.append(made._replace(steps=made.steps[here:], summed_up=min(made.summed_up + here, MOST_COUNT)))
     return kept
 
 
@@ -269,7 +265,8 @@ def _merged(older: Generation, newer: Generation) -> Generation:
     return newer._replace(
         base_name=older.base_name,
         base_id=older.base_id,
-        summed_up=newer.summed_up + older.step_count,
+        # A stranger's image may count more steps than its reader believes.
+        summed_up=min(newer.summed_up + older.step_count, MOST_COUNT),
     )
 
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from snapshot.engine.types import HistoryEntry
-from snapshot.image.step_words import UNKNOWN_WORDS
 from snapshot.journal.step import VERBS
+from snapshot.journal.step_words import UNKNOWN_WORDS
 
 # Instructions that change the config alone, as the classic builder (`#(nop)`) and BuildKit write them.
 _CONFIG_ONLY = re.compile(

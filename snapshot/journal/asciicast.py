@@ -193,11 +193,9 @@ def _possible(size: TerminalSize) -> TerminalSize:
 
 def _create(path: Path, replace: bool) -> int:
     try:
-        if replace:
-            # Another name of a file may lead here; it is that file which is replaced.
-            path = path.resolve()
-            if path.is_file():
-                path.unlink()
+        # Of a link it is the link that goes: who is led to may not have meant it.
+        if replace and (path.is_symlink() or path.is_file()):
+            path.unlink()
         _make_folder(path.parent)
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
     except FileExistsError:

@@ -23,16 +23,10 @@ from snapshot.journal.tally import Tally, Worker, tally_from_json
 
 
 class Commit(NamedTuple):
-    """An image that was made of a container.
-
-    ``after_step`` is the number of the newest step then (0: none), ``look`` the newest look then, where it is
-    still kept, ``left_out`` how many changed paths did not go into the image.
-    """
+    """An image that was made of a container; ``look`` is the newest look then, where it is still kept."""
 
     image_id: str
-    after_step: int
     look: Look | None
-    left_out: int = 0
 
 
 class Journal:
@@ -160,13 +154,11 @@ class Journal:
         """What the container looked like after a step (0: as it was made), where that is still kept."""
         return self._looks.get(number)
 
-    def committed(self, image_id: str, left_out: int) -> None:
-        """Write down that an image was made of what the newest look shows, less so many changed paths."""
+    def committed(self, image_id: str) -> None:
+        """Write down that an image was made of what the newest look shows."""
         with self._open() as (lines, tally, values):
             tally = tally._replace(committed=tally.look)
-            values.append(
-                {"line": "commit", "image_id": image_id, "left_out": left_out, "tally": tally.to_json()}
-            )
+            values.append({"line": "commit", "image_id": image_id, "tally": tally.to_json()})
             lines.append(values)
 
     def last_commit(self) -> Commit | None:
@@ -174,13 +166,13 @@ class Journal:
         found = None
         for line in read_lines(self._path):
             tally = tally_from_json(line.get("tally"))
-            image_id, left_out = line.get("image_id"), line.get("left_out")
-            if tally is not None and type(image_id) is str and type(left_out) is int:
-                found = (image_id, tally, left_out)
+            image_id = line.get("image_id")
+            if tally is not None and type(image_id) is str:
+                found = (image_id, tally)
         if found is None:
             return None
-        image_id, tally, left_out = found
-        return Commit(image_id, tally.last, self._looks.get(tally.committed), left_out)
+        image_id, tally = found
+        return Commit(image_id, self._looks.get(tally.committed))
 
     def forget(self) -> None:
         """Remove all that is kept of the container: journal, looks and sessions."""

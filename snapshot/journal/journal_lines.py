@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from snapshot.errors import DiskFull, SnapError
+from snapshot.journal.private_files import make_private
 
 #: How long to wait for the other processes that write to a journal.
 LOCK_TIMEOUT_S = 10.0
@@ -21,15 +22,6 @@ _BLOCK_BYTES = 8192
 
 # A journal's lines matter, its times do not. Not every system has the quicker call.
 _to_disk = getattr(os, "fdatasync", os.fsync)
-
-
-def make_private(folder: Path) -> None:
-    """Make a folder that only this user can enter, or take from others what they may do in it."""
-    for missing in reversed([parent for parent in folder.parents if not parent.exists()]):
-        missing.mkdir(exist_ok=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
-    if folder.stat().st_mode & 0o077:
-        folder.chmod(0o700)
 
 
 def read_lines(path: Path) -> Iterator[dict[str, Any]]:
@@ -114,7 +106,8 @@ def _open_locked(path: Path) -> int:
         for folder in (path.parent.parent, path.parent):
             make_private(folder)
         with suppress(FileNotFoundError):
-            descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o600)
             try:
                 _lock(path, descriptor, deadline)
                 opened = os.fstat(descriptor)

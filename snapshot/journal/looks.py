@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from contextlib import suppress
 from pathlib import Path
 
-from snapshot.journal.journal_lines import make_private
 from snapshot.journal.marks import EMPTY_LOOK, Look, decode_look, encode_look
+from snapshot.journal.private_files import make_private, write_private
 
 #: So many looks are kept of a container, the newest ones.
 MOST_KEPT = 200
@@ -22,18 +21,12 @@ class Looks:
 
     def keep(self, number: int, look: Look, *, needed: Collection[int]) -> bool:
         """Keep a look, and let go of the oldest ones not needed; says whether it could be written."""
-        draft = self._folder / f".{number}.{os.getpid()}"
         try:
             make_private(self._folder)
-            descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(encode_look(look))
-            draft.replace(self._folder / str(number))
+            write_private(self._folder / str(number), encode_look(look))
             self._thin_out({number, *needed})
         except OSError:
             # The step itself matters more: it will be said to have an unknown outcome.
-            with suppress(OSError):
-                draft.unlink(missing_ok=True)
             return False
         return True
 

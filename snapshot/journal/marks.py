@@ -39,7 +39,8 @@ def changes_between(before: Marks, after: Marks) -> list[Change]:
     has it.
     """
     found = []
-    for path in before.keys() | after.keys():
+    # Of many paths few differ.
+    for path in {path for path, _ in before.items() ^ after.items()}:
         was = before.get(path) or _mark_of_unlisted(path, before)
         now = after.get(path) or _mark_of_unlisted(path, after)
         if was == now:

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 
 from snapshot.engine.process_types import TerminalSize
 from snapshot.journal.asciicast import Event
-from snapshot.journal.escapes import Splitter
+from snapshot.journal.escapes import Splitter, Token
 from snapshot.journal.screen import Screen
-from snapshot.journal.screen_row import Row
+from snapshot.journal.screen_row import Row, filled_rows
 
 #: Stands where an editor or a pager had the whole screen.
 FULL_SCREEN = "[full-screen program]"
@@ -32,34 +32,38 @@ def readable_lines(events: Iterable[Event], size: TerminalSize) -> Iterator[str]
 
 class _Reader:
     def __init__(self, size: TerminalSize) -> None:
-        self._screen = Screen(size, self._tell)
+        self._screen = Screen(size, self._tell, coloured=False)
         self._splitter = Splitter()
         self._told: list[str] = []
         self._unfinished: list[str] = []
 
     def lines(self, events: Iterable[Event]) -> Iterator[str]:
         for event in events:
-            self._take(event)
-            yield from self._told
-            self._told.clear()
+            if event.size:
+                self._screen.resize(event.size)
+                yield from self._newly_told()
+            for token in self._splitter.feed(event.text):
+                self._take(token)
+                # A few characters can scroll out a whole screen: what is told is not collected.
+                yield from self._newly_told()
         self._tell_all()
-        yield from self._told
+        yield from self._newly_told()
 
-    def _take(self, event: Event) -> None:
-        if event.size:
-            self._screen.resize(event.size)
-        for token in self._splitter.feed(event.text):
-            was_full_screen = self._screen.full_screen
-            self._screen.take(token)
-            if self._screen.full_screen and not was_full_screen:
-                self._tell_all()
-                self._told.append(FULL_SCREEN)
+    def _newly_told(self) -> list[str]:
+        told, self._told = self._told, []
+        return told
+
+    def _take(self, token: Token) -> None:
+        was_full_screen = self._screen.full_screen
+        self._screen.take(token)
+        if self._screen.full_screen and not was_full_screen:
+            self._tell_all()
+            self._told.append(FULL_SCREEN)
 
     def _tell_all(self) -> None:
         """Tell what stands on the main screen, to its last row that is not blank."""
         rows = self._screen.main_rows
-        filled = [number for number, row in enumerate(rows) if row.text]
-        for row in rows[: filled[-1] + 1 if filled else 0]:
+        for row in rows[: filled_rows(rows)]:
             self._tell(row)
             row.told = True
         if self._unfinished:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from snapshot.engine.process_types import TerminalSize
 from snapshot.journal.escapes import Kind, Splitter, Token, is_plain, numbers, shows
-from snapshot.journal.screen_row import Cell, Row, is_wide, joins
+from snapshot.journal.screen_row import Cell, Row, filled_rows, is_wide, joins
 from snapshot.journal.screen_style import PLAIN, Style, styled
 
 _TAB = 8
@@ -33,6 +33,8 @@ class Screen:
         The window.
     gone:
         Called with each row that leaves the main screen: it is scrolled out at the top, or all is cleared.
+    coloured:
+        False keeps no colours, which is quicker: nothing that is erased leaves anything then.
 
     Attributes
     ----------
@@ -44,8 +46,11 @@ class Screen:
         Whether it is shown.
     """
 
-    def __init__(self, size: TerminalSize, gone: Callable[[Row], None] = lambda _row: None) -> None:
+    def __init__(
+        self, size: TerminalSize, gone: Callable[[Row], None] = lambda _row: None, *, coloured: bool = True
+    ) -> None:
         self.size = size
+        self._coloured = coloured
         self.rows = [Row() for _ in range(size.rows)]
         self.row = self.column = 0
         self.cursor_visible = True
@@ -151,7 +156,8 @@ class Screen:
         row.mend(self.column)
         row.mend(self.column + len(cells))
         self.column += len(cells)
-        self._last = cells[0].text or " "
+        # The second half of a wide character is empty.
+        self._last = cells[-1].text or cells[0].text or " "
 
     def _wrap_if_full(self) -> None:
         if self.column < self.size.columns:
@@ -239,7 +245,7 @@ class Screen:
     def _plain_sequence(self, final: str, parameters: str, given: list[int]) -> None:
         count = max(given[0], 1)
         if final == "m":
-            self._style = styled(self._style, parameters)
+            self._style = styled(self._style, parameters) if self._coloured else PLAIN
         elif final in "ABCDEFGHadef`":
             self._move_by(final, count, max(given[1], 1) if len(given) > 1 else 1)
         elif final in "JK":
@@ -299,12 +305,12 @@ class Screen:
 
     def _clear(self) -> None:
         if not self.full_screen:
-            filled = [number for number, row in enumerate(self.rows) if row.text]
-            for row in self.rows[: filled[-1] + 1 if filled else 0]:
+            for row in self.rows[: filled_rows(self.rows)]:
                 self._gone(row)
-        self.rows[:] = [Row() for _ in range(self.size.rows)]
-        for row in self.rows:
-            row.erase(0, self.size.columns, self._style)
+        self.rows[:] = [row if row.is_new else Row() for row in self.rows]
+        if self._style.background != PLAIN.background:
+            for row in self.rows:
+                row.erase(0, self.size.columns, self._style)
 
     def _edit(self, final: str, count: int) -> None:
         row, column = self.rows[self.row], min(self.column, self.size.columns - 1)
@@ -315,7 +321,7 @@ class Screen:
             row.put(column, [Cell(" ", PLAIN)] * count, insert=True)
             del row.cells[self.size.columns :]
         else:
-            row.told = False
+            row.touch()
             del row.cells[column : column + count]
         row.mend(column)
 

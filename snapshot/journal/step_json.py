@@ -11,6 +11,8 @@ from snapshot.journal.step import VERBS, Copied, Step, StepChanges
 _TEXTS = ("user", "working_dir", "started", "session")
 _FLAGS = ("interrupted", "overlaps", "cut")
 _COUNTS = ("added", "changed", "deleted")
+#: JSON programs agree on whole numbers up to this. A sum of large ones has more digits than Python prints.
+MOST_COUNT = 1 << 53
 
 
 def step_to_json(step: Step) -> dict[str, Any]:
@@ -23,7 +25,7 @@ def step_to_json(step: Step) -> dict[str, Any]:
     if step.copied:
         value["copied"] = [copied._asdict() for copied in step.copied]
     if step.changes is not None:
-        value["changes"] = changes_to_json(step.changes)
+        value["changes"] = _changes_to_json(step.changes)
     return value
 
 
@@ -39,7 +41,7 @@ def step_from_json(value: Any) -> Step:
         raise ValueError("a step is no JSON object")
     verb = value.get("verb")
     if verb not in VERBS:
-        raise ValueError(f"a step has the verb {verb!r}")
+        raise ValueError(f"a step has the verb {verb!r:.60}")
     fields: dict[str, Any] = {"number": _count(value, "number"), "verb": verb}
     for name, item in value.items():
         if name in _TEXTS:
@@ -51,13 +53,13 @@ def step_from_json(value: Any) -> Step:
         elif name in {"argv", "env_names"}:
             fields[name] = _texts(value, name)
     if value.get("copied") is not None:
-        fields["copied"] = copied_from_json(value["copied"])
+        fields["copied"] = _copied_from_json(value["copied"])
     if value.get("changes") is not None:
-        fields["changes"] = changes_from_json(value["changes"])
+        fields["changes"] = _changes_from_json(value["changes"])
     return Step(**fields, **_outcome(value))
 
 
-def changes_to_json(changes: StepChanges) -> dict[str, Any]:
+def _changes_to_json(changes: StepChanges) -> dict[str, Any]:
     """What a step changed as a JSON object; what is zero, empty or usual is left out."""
     value: dict[str, Any] = {name: getattr(changes, name) for name in _COUNTS if getattr(changes, name)}
     if changes.listed:
@@ -67,8 +69,8 @@ def changes_to_json(changes: StepChanges) -> dict[str, Any]:
     return value
 
 
-def changes_from_json(value: Any) -> StepChanges:
-    """Read what :func:`changes_to_json` wrote; raises :class:`ValueError` where it is no such thing."""
+def _changes_from_json(value: Any) -> StepChanges:
+    """Read what :func:`_changes_to_json` wrote; raises :class:`ValueError` where it is no such thing."""
     if type(value) is not dict:
         raise ValueError("the changes of a step are no JSON object")
     exact = value.get("exact", True)
@@ -78,7 +80,7 @@ def changes_from_json(value: Any) -> StepChanges:
     return StepChanges(added, changed, deleted, _texts(value, "listed"), exact)
 
 
-def copied_from_json(value: Any) -> tuple[Copied, ...]:
+def _copied_from_json(value: Any) -> tuple[Copied, ...]:
     """Read the list of copied files of a step; raises :class:`ValueError` where it is no such thing."""
     if type(value) is not list or not all(type(item) is dict for item in value):
         raise ValueError("copied of a step is no list of JSON objects")
@@ -89,7 +91,7 @@ def copied_from_json(value: Any) -> tuple[Copied, ...]:
 
 def _outcome(value: Mapping[str, Any]) -> dict[str, Any]:
     exit_code, duration_s = value.get("exit_code"), value.get("duration_s")
-    if exit_code is not None and type(exit_code) is not int:
+    if exit_code is not None and (type(exit_code) is not int or abs(exit_code) > MOST_COUNT):
         raise ValueError("exit_code of a step is no whole number")
     if duration_s is not None and (type(duration_s) not in {int, float} or not 0 <= duration_s < math.inf):
         raise ValueError("duration_s of a step is no number")
@@ -98,7 +100,7 @@ def _outcome(value: Mapping[str, Any]) -> dict[str, Any]:
 
 def _count(value: Mapping[str, Any], name: str, default: int | None = None) -> int:
     item = value.get(name, default)
-    if type(item) is not int or item < 0:
+    if type(item) is not int or not 0 <= item <= MOST_COUNT:
         raise ValueError(f"{name} of a step is no number of things")
     return item
 

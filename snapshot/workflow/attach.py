@@ -6,11 +6,18 @@ from functools import partial
 
 from snapshot.engine.process_types import TerminalSize
 from snapshot.engine.processes import Processes
+from snapshot.errors import ContainerNotFound
 from snapshot.journal.step import Step
-from snapshot.workflow.recording import Recording
-from snapshot.workflow.session import Connection, SessionResult, left_alone, require_running
+from snapshot.workflow.sessions.connection import (
+    Connection,
+    SessionResult,
+    left_alone,
+    removed_meanwhile,
+    require_running,
+)
+from snapshot.workflow.sessions.recording import RecordingPlace
+from snapshot.workflow.sessions.streams import Sitting, to_nobody
 from snapshot.workflow.steps import StepKeeper
-from snapshot.workflow.streams import Sitting, to_nobody
 
 
 def attach(
@@ -20,7 +27,7 @@ def attach(
     *,
     stdin: bool = False,
     detach_keys: str = "",
-    recording: Recording | None = None,
+    recording: RecordingPlace | None = None,
 ) -> SessionResult:
     """Connect to the first process of a running container until it ends or is detached from, as a step of it.
 
@@ -44,13 +51,19 @@ def attach(
     found = processes.container(container)
     require_running(found)
     connection = Connection(sitting, found.tty, detach_keys, recording)
-    with StepKeeper(processes, found, Step(0, "attach")) as keeper:
+    with (
+        StepKeeper(processes, found, Step(0, "attach")) as keeper,
+        # Asked in time: when its output has ended, it may be restarted already, or be removed.
+        processes.exit_awaited(found.id) as exit_code,
+    ):
         duplex = processes.attach(found.id, stdin=stdin and found.stdin, detach_keys=detach_keys)
         try:
             if not connection.carry(duplex, keeper, _Redrawing(processes, found.id)):
-                keeper.exit_code = processes.wait_exit(found.id)
+                keeper.exit_code = exit_code()
         except KeyboardInterrupt as interrupt:
             raise left_alone(found, interrupt) from interrupt
+        except ContainerNotFound as error:
+            raise removed_meanwhile(found) from error
     return SessionResult(found, keeper.exit_code, keeper.step, keeper.failure)
 
 

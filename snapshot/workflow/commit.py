@@ -14,7 +14,6 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import Config, Container, Image
 from snapshot.errors import (
     ContainerUnusable,
-    EngineUnreachable,
     ImageNotFound,
     Refused,
     SnapError,
@@ -28,14 +27,14 @@ from snapshot.image.reference import Reference
 from snapshot.journal.step import Step
 from snapshot.workflow.archive_file import write_archive
 from snapshot.workflow.described import base_of
-from snapshot.workflow.embedded import embedded_sessions
 from snapshot.workflow.fold import check_foldable
 from snapshot.workflow.methods.by_engine import make_by_engine
 from snapshot.workflow.methods.interface import CaptureWay, Made, Order
 from snapshot.workflow.methods.sealed import make_sealed
+from snapshot.workflow.named import usable_container
 from snapshot.workflow.progress import SILENT, Progress
+from snapshot.workflow.sessions.embedded import embedded_sessions
 from snapshot.workflow.steps import note_commit, steps_of
-from snapshot.workflow.usable import usable_container
 from snapshot.workflow.verify import Verification, verify
 
 #: The classic store of Docker takes no image with more layers (moby ``layer/layer_store.go``, maxLayerDepth).
@@ -193,7 +192,7 @@ def commit(
                 engine.remove_image(made.image_id)
         raise
     try:
-        note_commit(engine, order.container, made.image_id, len(made.left_out))
+        note_commit(order.container.id, made.image_id)
     except (OSError, SnapError) as error:
         journal_failure = journal_failure or str(error)
     return CommitResult(
@@ -236,7 +235,8 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[Ord
     else:
         origin = base_of(found, base)
         _check_depth(engine, base, can_be_folded=first_base is not None)
-    steps, journal_failure = _steps(engine, found)
+    # An image can be made without them, so what goes wrong is only said.
+    steps, journal_failure = steps_of(engine, found)
     order = Order(
         container=found,
         base=base,
@@ -255,16 +255,6 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[Ord
         fixed_time_s=options.fixed_time_s,
     )
     return order, journal_failure
-
-
-def _steps(engine: Engine, container: Container) -> tuple[tuple[Step, ...], str]:
-    """What was done to the container; an image can be made without it, so what goes wrong is only said."""
-    try:
-        return steps_of(engine, container), ""
-    except EngineUnreachable:
-        raise
-    except (OSError, SnapError) as error:
-        return (), str(error)
 
 
 def _written(
@@ -305,7 +295,7 @@ def _check_depth(engine: Engine, base: Image, *, can_be_folded: bool) -> None:
     if base.descriptor:
         most = _MOST_LAYERS_OF_CONTAINERD
     else:
-        most = MOST_LAYERS if engine.version.name == "Docker" else _MOST_LAYERS_OF_PODMAN
+        most = _MOST_LAYERS_OF_PODMAN if engine.is_podman else MOST_LAYERS
     if len(base.layers) >= most:
         raise Refused(
             f"The image would have {len(base.layers) + 1} layers, and this engine takes {most}.",

@@ -7,25 +7,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
 from snapshot.changeset.entry import FileEntry, FileType, PathChange
-from snapshot.changeset.manifest import ManifestDamaged, decode_manifest, manifest_digest
+from snapshot.changeset.manifest import ManifestDamaged
 from snapshot.changeset.paths import component_order, is_engine_path
 from snapshot.changeset.reader import Hashes, Request, read_everything, read_pieces
 from snapshot.changeset.source import FileSource
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Image
 from snapshot.errors import ImageNotFound
-from snapshot.image.record import MANIFEST_LABEL, Record, chain_id
+from snapshot.image.record import Record, chain_id
 from snapshot.image.saved import SavedImageUnreadable
 from snapshot.workflow.checks import Finding, Subject
 from snapshot.workflow.helper import files_of_image
 from snapshot.workflow.layer_list import changes_in_layer
-from snapshot.workflow.state import kept_manifest
+from snapshot.workflow.recorded_changes import as_recorded, recorded_changes
 
 _MOST_NAMED = 20
 _IMAGE_ID = re.compile("sha256:[0-9a-f]{64}")
 
 
-class ChangesUnknown(Exception):
+class _ChangesUnknown(Exception):
     """The list of changed paths is not to be had, or is not the recorded one."""
 
 
@@ -33,7 +33,7 @@ def change_findings(engine: Engine, record: Record, subject: Subject) -> list[Fi
     """Whether each recorded path is as recorded."""
     try:
         changes = _recorded_changes(engine, record, subject.image)
-    except ChangesUnknown as error:
+    except _ChangesUnknown as error:
         return [Finding("changes", False, str(error))]
     failures = _differences(changes, subject.files()) if changes else []
     return failures or [Finding("changes", True, f"{_paths(len(changes))} as recorded")]
@@ -63,7 +63,7 @@ def content_findings(engine: Engine, record: Record, subject: Subject) -> list[F
         ]
     try:
         changes = _recorded_changes(engine, record, subject.image)
-    except ChangesUnknown as error:
+    except _ChangesUnknown as error:
         return [Finding("changes", False, str(error))]
     with files_of_image(engine, found.id) as files:
         expected = _with_changes(read_everything(files), changes)
@@ -79,26 +79,23 @@ def content_findings(engine: Engine, record: Record, subject: Subject) -> list[F
 
 
 def _recorded_changes(engine: Engine, record: Record, image: Image) -> tuple[PathChange, ...]:
-    text = image.config.labels.get(MANIFEST_LABEL) or kept_manifest(record.manifest_digest)
     try:
-        changes = decode_manifest(text) if text else _from_layer(engine, record, image)
+        changes = recorded_changes(record, image)
+        return as_recorded(record, _from_layer(engine, record, image)) if changes is None else changes
     except (ManifestDamaged, SavedImageUnreadable) as error:
-        raise ChangesUnknown(str(error)) from error
-    if manifest_digest(changes) != record.manifest_digest:
-        raise ChangesUnknown("the list of files is not the recorded one")
-    return changes
+        raise _ChangesUnknown(str(error)) from error
 
 
 def _from_layer(engine: Engine, record: Record, image: Image) -> tuple[PathChange, ...]:
     """The list from the sealed layer itself: too long for the labels, it need not be kept anywhere."""
     if not record.diff_id:
-        raise ChangesUnknown(
+        raise _ChangesUnknown(
             "cannot be checked: the list of files was too large for the image,"
             " and is kept where it was committed"
         )
     changes = changes_in_layer(engine, image.id, record.diff_id)
     if changes is None:
-        raise ChangesUnknown("the committed layer, which holds the list of files, is not in the image")
+        raise _ChangesUnknown("the committed layer, which holds the list of files, is not in the image")
     return changes
 
 

@@ -38,7 +38,7 @@ def deliver(
     Raises :class:`~snapshot.errors.SparseLoadRefused` where it is not, or where the engine takes no archive
     with layers left out. Nothing is left then.
     """
-    archive = sparse_archive(engine, base, base_layers, config, layer)
+    archive = _sparse_archive(engine, base, base_layers, config, layer)
     names = (archive.config_digest, archive.manifest_digest)
     before = _found(engine, names)
     expected = (*base_layers, layer.diff_id) if layer else tuple(base_layers)
@@ -57,7 +57,7 @@ def deliver(
     return image, before is None
 
 
-def sparse_archive(
+def _sparse_archive(
     engine: Engine, base: Image, base_layers: Sequence[str], config: bytes, layer: Layer | None
 ) -> ImageArchive:
     """The archive of such an image, with the base's layers left out."""

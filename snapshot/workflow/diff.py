@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from snapshot.changeset.capture import ApiReader, capture
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Change, Container, Image
-from snapshot.errors import ContainerNotFound, ContainerUnusable, ImageNotFound, InvalidInput, NotFound
-from snapshot.image.reference import Reference
+from snapshot.errors import ContainerUnusable, InvalidInput
 from snapshot.journal.journal import Journal
 from snapshot.journal.marks import Look, changes_between
 from snapshot.workflow.diff_images import diff_files, diff_from_base, side_of
 from snapshot.workflow.difference import Difference, FoundBy, Side, SideKind
 from snapshot.workflow.look import take_look
+from snapshot.workflow.named import named, require_usable, usable_container
 from snapshot.workflow.progress import SILENT, Progress
 from snapshot.workflow.steps import journal_of
-from snapshot.workflow.usable import usable_container
 
-_FULL_ID = re.compile("(?:sha256:)?([0-9a-f]{64})")
 _INEXACT = "changes of paths that had been changed before may be missing: the engine tells no more"
 
 
@@ -129,33 +126,12 @@ class _ListedReader(ApiReader):
 
 
 def _find(engine: Engine, name: str) -> _Found:
-    """The container or image of that name or ID; where both are called so, the container."""
-    try:
-        container = usable_container(engine, name)
-    except ContainerNotFound:
-        image = _image_named(engine, name)
-        if image is None:
-            raise NotFound(
-                f"Neither a container nor an image is named '{name}'.",
-                "`snap ls` lists what snap made, `docker image ls` all images.",
-            ) from None
-        return _Found(image, side_of(image, name))
-    if _image_named(engine, name) is None:
-        return _Found(container, side_of(container))
+    found = named(engine, name)
+    if isinstance(found.thing, Image):
+        return _Found(found.thing, side_of(found.thing, name))
+    require_usable(found.thing)
     note = f"'{name}' names an image too, and the container was taken: give the image's ID or a tag"
-    return _Found(container, side_of(container), (note,))
-
-
-def _image_named(engine: Engine, name: str) -> Image | None:
-    try:
-        if full_id := _FULL_ID.fullmatch(name):
-            # Podman refuses to look for bare digits.
-            return engine.image(f"sha256:{full_id[1]}")
-        Reference.parse(name)
-        return engine.image(name)
-    except (InvalidInput, ImageNotFound):
-        # A container may be called what no image can be, and engines refuse to look for that.
-        return None
+    return _Found(found.thing, side_of(found.thing), (note,) if found.shares_name else ())
 
 
 def _diff_since(

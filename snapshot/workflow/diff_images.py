@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from contextlib import AbstractContextManager, nullcontext, suppress
 
-from snapshot.changeset.entry import Changeset, PathChange
-from snapshot.changeset.manifest import ManifestDamaged, decode_manifest, manifest_digest
+from snapshot.changeset.entry import Changeset
+from snapshot.changeset.manifest import ManifestDamaged
 from snapshot.changeset.reader import read_everything
 from snapshot.changeset.source import FileSource
 from snapshot.changeset.trees import changes_between_trees
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
 from snapshot.errors import ImageNotFound, InvalidInput, SnapError
-from snapshot.image.record import MANIFEST_LABEL, Base, Record, RecordDamaged, chain_id
+from snapshot.image.record import Base, Record, RecordDamaged, chain_id
 from snapshot.image.reference import Reference
 from snapshot.workflow.difference import Difference, FoundBy, Side, SideKind
 from snapshot.workflow.helper import files_of_image
 from snapshot.workflow.layer_checks import layer_findings
 from snapshot.workflow.progress import Progress
-from snapshot.workflow.state import kept_manifest
+from snapshot.workflow.recorded_changes import recorded_changes
 
 _IMAGE_ID = re.compile("sha256:[0-9a-f]{64}")
 
@@ -58,7 +58,10 @@ def diff_from_base(
     if record is None:
         raise InvalidInput(f"'{name}' has no record of snap's, so its base is not known.", ask)
     holds = all(finding.passed for finding in layer_findings(record, image))
-    changes = _recorded_changes(record, image) if holds else None
+    changes = None
+    if holds:
+        with suppress(ManifestDamaged):
+            changes = recorded_changes(record, image)
     if changes is not None:
         old = Side(SideKind.IMAGE, record.base.id, record.base.name or record.base.id)
         return Difference(old, side_of(image, name), Changeset(changes), FoundBy.RECORD)
@@ -109,16 +112,6 @@ def _files(engine: Engine, thing: Image | Container) -> AbstractContextManager[F
     if isinstance(thing, Container):
         return nullcontext(engine.files(thing.id))
     return files_of_image(engine, thing.id)
-
-
-def _recorded_changes(record: Record, image: Image) -> tuple[PathChange, ...] | None:
-    """The list of changes that the record speaks of, ``None`` where it is not at hand or another one."""
-    text = image.config.labels.get(MANIFEST_LABEL) or kept_manifest(record.manifest_digest)
-    try:
-        changes = decode_manifest(text) if text else None
-    except ManifestDamaged:
-        return None
-    return changes if changes is not None and manifest_digest(changes) == record.manifest_digest else None
 
 
 def _base_on_engine(engine: Engine, base: Base) -> Image | None:

@@ -7,11 +7,19 @@ from functools import partial
 
 from snapshot.engine.process_types import ExecSpec
 from snapshot.engine.processes import Processes
+from snapshot.engine.types import Container
+from snapshot.errors import NotFound
 from snapshot.journal.step import Step
-from snapshot.workflow.recording import Recording
-from snapshot.workflow.session import Connection, SessionResult, left_alone, require_running
+from snapshot.workflow.sessions.connection import (
+    Connection,
+    SessionResult,
+    left_alone,
+    removed_meanwhile,
+    require_running,
+)
+from snapshot.workflow.sessions.recording import RecordingPlace
+from snapshot.workflow.sessions.streams import Sitting, to_nobody
 from snapshot.workflow.steps import StepKeeper
-from snapshot.workflow.streams import Sitting, to_nobody
 
 _FIRST_PAUSE_S = 0.005
 _LONGEST_PAUSE_S = 0.5
@@ -22,7 +30,7 @@ def exec_(
     container: str,
     spec: ExecSpec,
     sitting: Sitting = to_nobody,
-    recording: Recording | None = None,
+    recording: RecordingPlace | None = None,
 ) -> SessionResult:
     """Run a command in a running container, as a step of it.
 
@@ -51,16 +59,19 @@ def exec_(
         if duplex is not None:
             try:
                 if not connection.carry(duplex, keeper, partial(processes.resize_exec, exec_id)):
-                    keeper.exit_code = _exit_code(processes, exec_id)
+                    keeper.exit_code = _exit_code(processes, found, exec_id)
             except KeyboardInterrupt as interrupt:
                 raise left_alone(found, interrupt) from interrupt
     return SessionResult(found, keeper.exit_code, keeper.step, keeper.failure)
 
 
-def _exit_code(processes: Processes, exec_id: str) -> int:
+def _exit_code(processes: Processes, container: Container, exec_id: str) -> int:
     """The exit status of a command whose output has ended, a moment before the engine knows of that."""
     pause_s = _FIRST_PAUSE_S
-    while (state := processes.exec_state(exec_id)).running:
-        time.sleep(pause_s)
-        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+    try:
+        while (state := processes.exec_state(exec_id)).running:
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+    except NotFound as error:
+        raise removed_meanwhile(container) from error
     return state.exit_code

@@ -12,8 +12,8 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import ContainerSpec
 from snapshot.errors import SnapError
 from snapshot.image.record import HELPER_LABEL
-from snapshot.workflow.pump import pump
-from snapshot.workflow.streams import Streams
+from snapshot.workflow.sessions.pump import pump
+from snapshot.workflow.sessions.streams import Streams
 
 _MOST_OUTPUT_BYTES = 1 << 20
 

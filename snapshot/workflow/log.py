@@ -7,19 +7,19 @@ from typing import NamedTuple
 
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
-from snapshot.errors import EngineUnreachable, ImageNotFound, SnapError
+from snapshot.errors import ImageNotFound, SnapError
 from snapshot.image.generations import Generation, generations_of
 from snapshot.image.record import RECORD_LABEL, RecordDamaged
 from snapshot.journal.asciicast import Recording, read_recording
 from snapshot.journal.step import Step
-from snapshot.workflow.embedded import embedded_numbers, embedded_session
-from snapshot.workflow.sessions import find_session, kept_sessions
-from snapshot.workflow.show import ContainerView, show
+from snapshot.workflow.named import named
+from snapshot.workflow.sessions.embedded import embedded_numbers, embedded_session
+from snapshot.workflow.sessions.kept import find_session, kept_sessions
 from snapshot.workflow.steps import steps_of
 
 
-class Told(NamedTuple):
-    """A generation, and the image that it made.
+class LoggedImage(NamedTuple):
+    """An image in a log, and the generation that made it.
 
     ``image_id`` and ``names`` are empty where they are not known. Where the image is no longer here
     (``is_here``), the name is the one that it had when it was used.
@@ -56,7 +56,7 @@ class Log(NamedTuple):
 
     container: Container | None
     image: Image | None
-    generations: tuple[Told, ...]
+    generations: tuple[LoggedImage, ...]
     steps: tuple[Step, ...] = ()
     recorded: tuple[int, ...] = ()
     shares_name: bool = False
@@ -75,17 +75,17 @@ def log(engine: Engine, name: str) -> Log:
     SnapError
         The labels of the image were edited, so what they tell proves nothing.
     """
-    view = show(engine, name)
-    if not isinstance(view, ContainerView):
+    thing, shares_name = named(engine, name)
+    if isinstance(thing, Image):
         try:
-            generations = _told(engine, view.image)
+            generations = _logged(engine, thing)
         except RecordDamaged as error:
             raise SnapError(
                 f"The steps of '{name}' cannot be told: {error}.",
                 f"`snap verify {name}` shows what is wrong.",
             ) from error
-        return Log(None, view.image, generations, recorded=embedded_numbers(view.image.config.labels))
-    return _log_of_container(engine, view)
+        return Log(None, thing, generations, recorded=embedded_numbers(thing.config.labels))
+    return _log_of_container(engine, thing, shares_name=shares_name)
 
 
 def recording_of(log: Log, number: int) -> tuple[Recording, str]:
@@ -100,39 +100,31 @@ def recording_of(log: Log, number: int) -> tuple[Recording, str]:
     return embedded_session(labels, number), "the image's labels"
 
 
-def _log_of_container(engine: Engine, view: ContainerView) -> Log:
-    container = view.container
+def _log_of_container(engine: Engine, container: Container, *, shares_name: bool) -> Log:
     image: Image | None = None
-    generations: tuple[Told, ...] = ()
+    generations: tuple[LoggedImage, ...] = ()
     damage = ""
     try:
         image = engine.image(container.image_id)
-        generations = _told(engine, image)
+        generations = _logged(engine, image)
     except ImageNotFound:
         pass
     except RecordDamaged as error:
         damage = str(error)
-    steps: tuple[Step, ...] = ()
-    journal_failure = ""
-    try:
-        steps = steps_of(engine, container)
-    except EngineUnreachable:
-        raise
-    except (OSError, SnapError) as error:
-        journal_failure = str(error)
+    steps, journal_failure = steps_of(engine, container)
     return Log(
         container,
         image,
         generations,
         steps,
         recorded=tuple(kept_sessions(container.id, steps)),
-        shares_name=view.shares_name,
+        shares_name=shares_name,
         damage=damage,
         journal_failure=journal_failure,
     )
 
 
-def _told(engine: Engine, image: Image) -> tuple[Told, ...]:
+def _logged(engine: Engine, image: Image) -> tuple[LoggedImage, ...]:
     generations = generations_of(image.config.labels)
     if not generations:
         return ()
@@ -141,7 +133,7 @@ def _told(engine: Engine, image: Image) -> tuple[Told, ...]:
         here |= {found.id: found for found in engine.images_with_label(RECORD_LABEL)}
     ids = [*(made.image for made in generations[:-1]), image.id]
     return tuple(
-        Told(made, image_id, _names(generations, number, here.get(image_id)), image_id in here)
+        LoggedImage(made, image_id, _names(generations, number, here.get(image_id)), image_id in here)
         for number, (made, image_id) in enumerate(zip(generations, ids, strict=True))
     )
 

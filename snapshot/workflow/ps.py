@@ -12,7 +12,7 @@ from snapshot.workflow.steps import journal_of
 from snapshot.workflow.unsaved import Unsaved, unsaved
 
 
-class Listed(NamedTuple):
+class ListedContainer(NamedTuple):
     """A container that snap started; ``step_count`` counts the steps in its journal here."""
 
     container: Container
@@ -20,10 +20,10 @@ class Listed(NamedTuple):
     unsaved: Unsaved
 
 
-def ps(engine: Engine, *, everything: bool = False) -> tuple[Listed, ...]:
+def ps(engine: Engine, *, everything: bool = False) -> tuple[ListedContainer, ...]:
     """The containers that snap started, newest first: those that are up, or ``everything``."""
     return tuple(
-        Listed(container, len(journal_of(container.id).steps()), unsaved(engine, container))
+        ListedContainer(container, len(journal_of(container.id).steps()), unsaved(engine, container))
         for container in engine.containers_with_label(STARTED_LABEL)
         if started_by_snap(container) and (everything or container.is_up)
     )

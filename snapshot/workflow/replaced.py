@@ -11,7 +11,7 @@ from snapshot.engine.types import Container
 from snapshot.errors import ContainerNotFound
 
 
-def container_with_name(engine: Engine, name: str) -> Container | None:
+def _container_with_name(engine: Engine, name: str) -> Container | None:
     """The container of exactly that name, where there is one."""
     try:
         found = engine.container(name) if name else None
@@ -27,7 +27,7 @@ def name_made_free(engine: Engine, name: str) -> Iterator[Container | None]:
 
     Gives that container as it was, or ``None`` where the name is free (or empty).
     """
-    old = container_with_name(engine, name)
+    old = _container_with_name(engine, name)
     if old is None:
         yield None
         return

@@ -10,11 +10,11 @@ from snapshot.engine.types import Container, Image
 from snapshot.errors import ImageNotFound, NotFound, Refused
 from snapshot.image.record import STARTED_LABEL, Record, RecordDamaged
 from snapshot.journal.step import Step
+from snapshot.workflow.named import usable_container
 from snapshot.workflow.replaced import name_made_free
 from snapshot.workflow.steps import StepKeeper, forget_steps
 from snapshot.workflow.stop import end
 from snapshot.workflow.unsaved import Confirm, agreed, loss_of
-from snapshot.workflow.usable import usable_container
 
 # Of snapshots of snapshots: a chain of records comes from strangers, and could be made to have no end.
 _MOST_GENERATIONS = 200

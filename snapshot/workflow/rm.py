@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container
-from snapshot.errors import InvalidInput
+from snapshot.workflow.named import container_named
 from snapshot.workflow.steps import forget_steps
 from snapshot.workflow.unsaved import Confirm, agreed, loss_of
 
@@ -35,9 +35,7 @@ def rm(engine: Engine, container: str, *, force: bool = False, confirm: Confirm 
     Refused
         Something would be lost, and there is nobody to ask.
     """
-    if not container:
-        raise InvalidInput("An empty name is no container's.", "`snap ps -a` lists the containers.")
-    found = engine.container(container)
+    found = container_named(engine, container)
     if not force:
         loss = loss_of(engine, found)
         if (loss.runs or loss.loses_data) and not agreed(loss, f"Removing '{found.name}'", confirm):

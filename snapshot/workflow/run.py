@@ -11,6 +11,7 @@ from snapshot.engine.client import Engine
 from snapshot.engine.processes import Processes
 from snapshot.engine.types import Container, ContainerSpec, Image
 from snapshot.errors import (
+    ContainerNotFound,
     EngineError,
     ImageNotFound,
     Interrupted,
@@ -22,13 +23,13 @@ from snapshot.errors import (
 from snapshot.image.record import STARTED_LABEL
 from snapshot.image.reference import Reference, container_name_for
 from snapshot.journal.step import Step
-from snapshot.workflow.detach import key_bytes
 from snapshot.workflow.progress import SILENT, Progress
-from snapshot.workflow.recording import Recording
 from snapshot.workflow.replaced import name_made_free
-from snapshot.workflow.session import Connection
+from snapshot.workflow.sessions.connection import Connection, removed_meanwhile
+from snapshot.workflow.sessions.detach_keys import key_bytes
+from snapshot.workflow.sessions.recording import RecordingPlace
+from snapshot.workflow.sessions.streams import Sitting, to_nobody
 from snapshot.workflow.steps import StepKeeper, forget_steps
-from snapshot.workflow.streams import Sitting, to_nobody
 
 _MOST_NAMES_TRIED = 100
 _GRACE_S = 3.0
@@ -72,7 +73,7 @@ def run(
     replace_existing: bool = False,
     sitting: Sitting = to_nobody,
     detach_keys: str = "",
-    recording: Recording | None = None,
+    recording: RecordingPlace | None = None,
     progress: Progress = SILENT,
 ) -> RunResult:
     """Start a named container, connect it with ``sitting``, and keep it when its command ends.
@@ -92,7 +93,7 @@ def run(
     NameInUse, ImageNotFound, PullRefused, CommandNotStarted, EngineError
         Nothing is left of the new container, and the one to be replaced is as it was.
     Interrupted
-        Ctrl-C or SIGTERM: the command was stopped, its container is kept.
+        Ctrl-C, SIGTERM or SIGHUP: the command was stopped, its container is kept.
     """
     key_bytes(detach_keys)
     image = _image_for(engine, spec, pull, progress)
@@ -100,29 +101,40 @@ def run(
     processes = engine.processes
     connection = Connection(sitting, spec.tty, detach_keys, recording)
     with ExitStack() as stack:
-        with name_made_free(engine, spec.name if replace_existing else "") as replaced:
-            container = processes.container(_create(engine, marked))
-            try:
-                keeper = stack.enter_context(_step(processes, container, spec))
-                duplex = None
-                if not spec.detach:
-                    duplex = processes.attach(container.id, stdin=spec.stdin, detach_keys=detach_keys)
-                    stack.enter_context(closing(duplex))
-                processes.start(container.id, detach_keys)
-            except BaseException:
-                stack.close()
-                engine.remove(container.id)
-                forget_steps(container.id)
+        is_started = False
+        try:
+            with name_made_free(engine, spec.name if replace_existing else "") as replaced:
+                container = processes.container(_create(engine, marked))
+                try:
+                    keeper = stack.enter_context(_step(processes, container, spec))
+                    duplex = None
+                    if not spec.detach:
+                        duplex = processes.attach(container.id, stdin=spec.stdin, detach_keys=detach_keys)
+                        stack.enter_context(closing(duplex))
+                    processes.start(container.id, detach_keys)
+                    is_started = True
+                except BaseException:
+                    stack.close()
+                    engine.remove(container.id)
+                    forget_steps(container.id)
+                    raise
+            if replaced:
+                forget_steps(replaced.id)
+            resize = partial(processes.resize_container, container.id)
+            if duplex is not None and not connection.carry(duplex, keeper, resize):
+                keeper.exit_code = _exit_code(processes, container)
+        except KeyboardInterrupt as interrupt:
+            if not is_started:
                 raise
-        if replaced:
-            forget_steps(replaced.id)
-        if duplex is not None:
-            try:
-                if not connection.carry(duplex, keeper, partial(processes.resize_container, container.id)):
-                    keeper.exit_code = processes.wait_exit(container.id)
-            except KeyboardInterrupt as interrupt:
-                raise _stopped(engine, container, interrupt) from interrupt
+            raise _stopped(engine, container, keeper, interrupt) from interrupt
     return RunResult(container.id, container.name, image, keeper.exit_code, keeper.step, keeper.failure)
+
+
+def _exit_code(processes: Processes, container: Container) -> int:
+    try:
+        return processes.wait_exit(container.id)
+    except ContainerNotFound as error:
+        raise removed_meanwhile(container) from error
 
 
 def _step(processes: Processes, container: Container, spec: ContainerSpec) -> StepKeeper:
@@ -152,8 +164,7 @@ def _image_for(engine: Engine, spec: ContainerSpec, policy: PullPolicy, progress
             progress.pull(event)
     except KeyboardInterrupt as interrupt:
         raise Interrupted(
-            f"The pull of '{reference.familiar}' was stopped; nothing was started.",
-            exit_code=143 if isinstance(interrupt, Terminated) else 130,
+            f"The pull of '{reference.familiar}' was stopped; nothing was started.", by=interrupt
         ) from interrupt
     return engine.image(spec.image)
 
@@ -177,17 +188,22 @@ def _create(engine: Engine, spec: ContainerSpec) -> str:
     )
 
 
-def _stopped(engine: Engine, container: Container, interrupt: KeyboardInterrupt) -> Interrupted:
-    """Stop the command as the terminal would: the same signal, and SIGKILL if it does not heed it."""
-    terminated = isinstance(interrupt, Terminated)
-    with suppress(SnapError):
-        engine.signal(container.id, "SIGTERM" if terminated else "SIGINT")
+def _stopped(
+    engine: Engine, container: Container, keeper: StepKeeper, interrupt: KeyboardInterrupt
+) -> Interrupted:
+    """Stop the command as the terminal would: the same signal, and SIGKILL if it does not heed it.
+
+    A second signal meanwhile means that it is to be SIGKILL at once.
+    """
+    with suppress(SnapError, TimeoutError):
         try:
-            engine.processes.wait_exit(container.id, timeout_s=_GRACE_S)
-        except TimeoutError:
+            engine.signal(container.id, "SIGTERM" if isinstance(interrupt, Terminated) else "SIGINT")
+            keeper.exit_code = engine.processes.wait_exit(container.id, timeout_s=_GRACE_S)
+        except (TimeoutError, KeyboardInterrupt):
             engine.signal(container.id, "SIGKILL")
+            keeper.exit_code = engine.processes.wait_exit(container.id, timeout_s=_GRACE_S)
     return Interrupted(
         f"Stopped: the command of container '{container.name}' was ended, the container is kept.",
         f"`snap diff {container.name}` shows what it changed until then.",
-        exit_code=143 if terminated else 130,
+        by=interrupt,
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from snapshot.changeset.entry import PathChange
-from snapshot.changeset.manifest import ManifestDamaged, decode_manifest
+from snapshot.changeset.manifest import ManifestDamaged
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
-from snapshot.errors import ContainerNotFound, ImageNotFound, NotFound
-from snapshot.image.record import MANIFEST_LABEL, Record, RecordDamaged
+from snapshot.image.record import Record, RecordDamaged
 from snapshot.workflow.ls import started_by_snap
-from snapshot.workflow.state import kept_manifest
+from snapshot.workflow.named import named
+from snapshot.workflow.recorded_changes import recorded_changes
 
 
 @dataclass(frozen=True)
@@ -42,22 +42,10 @@ def show(engine: Engine, name: str) -> ContainerView | ImageView:
 
     Raises :class:`~snapshot.errors.NotFound`.
     """
-    try:
-        container = engine.container(name)
-    except ContainerNotFound:
-        try:
-            return _image_view(engine.image(name))
-        except ImageNotFound:
-            raise NotFound(
-                f"Neither a container nor an image is named '{name}'.",
-                "`snap ls` lists what snap made.",
-            ) from None
-    try:
-        engine.image(name)
-        shares_name = True
-    except NotFound:
-        shares_name = False
-    return ContainerView(container, started_by_snap(container), shares_name)
+    found = named(engine, name)
+    if isinstance(found.thing, Image):
+        return _image_view(found.thing)
+    return ContainerView(found.thing, started_by_snap(found.thing), found.shares_name)
 
 
 def _image_view(image: Image) -> ImageView:
@@ -67,9 +55,8 @@ def _image_view(image: Image) -> ImageView:
         return ImageView(image, None, str(error), None)
     if record is None:
         return ImageView(image, None, "", None)
-    text = image.config.labels.get(MANIFEST_LABEL) or kept_manifest(record.manifest_digest)
     try:
-        changes = decode_manifest(text) if text else None
+        changes = recorded_changes(record, image)
     except ManifestDamaged:
         changes = None
     return ImageView(image, record, "", changes)

@@ -8,8 +8,8 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import Container
 from snapshot.errors import CommandNotStarted, ContainerUnusable
 from snapshot.journal.step import Step
+from snapshot.workflow.named import usable_container
 from snapshot.workflow.steps import StepKeeper
-from snapshot.workflow.usable import usable_container
 
 
 class Started(NamedTuple):

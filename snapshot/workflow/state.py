@@ -9,6 +9,7 @@ from dataclasses import astuple
 from pathlib import Path
 
 from snapshot.engine.types import Descriptor
+from snapshot.journal.private_files import make_private, write_private
 
 _SHA256 = "sha256:"
 
@@ -47,17 +48,9 @@ def kept_descriptors(key: str) -> tuple[Descriptor, ...] | None:
 
 
 def _keep(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    for folder in (path.parent, path.parent.parent):
-        folder.chmod(0o700)
-    draft = path.with_suffix(f".{os.getpid()}")
-    try:
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(text)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    make_private(state_folder())
+    make_private(path.parent)
+    write_private(path, text.encode("ascii"))
     return path
 
 

@@ -28,17 +28,24 @@ def journal_of(container_id: str) -> Journal:
     return Journal(state_folder() / "journals", container_id)
 
 
-def steps_of(engine: Engine, container: Container) -> tuple[Step, ...]:
-    """All steps of a container until now; what was done behind snap's back is one of them."""
+def steps_of(engine: Engine, container: Container) -> tuple[tuple[Step, ...], str]:
+    """All steps of a container until now, and why they cannot be told: empty where they can.
+
+    What was done behind snap's back is one of them.
+    """
     journal = journal_of(container.id)
-    journal.note_unknown(take_look(engine.processes, container))
-    return journal.steps()
+    try:
+        journal.note_unknown(take_look(engine.processes, container))
+        return journal.steps(), ""
+    except EngineUnreachable:
+        raise
+    except (OSError, SnapError) as error:
+        return (), str(error)
 
 
-def note_commit(engine: Engine, container: Container, image_id: str, left_out: int) -> None:
-    """Note that an image holds what the container has changed, save ``left_out`` paths, on purpose."""
-    del engine
-    journal_of(container.id).committed(image_id, left_out)
+def note_commit(container_id: str, image_id: str) -> None:
+    """Note that an image holds what the container has changed, save what was left out on purpose."""
+    journal_of(container_id).committed(image_id)
 
 
 def forget_steps(container_id: str) -> None:
@@ -138,5 +145,7 @@ class StepKeeper:
     def _look(self) -> Look | None:
         try:
             return take_look(self._processes, self.container)
-        except EngineUnreachable:
+        except (OSError, SnapError):
+            # Whatever it is (a container that is being removed takes its files away under the look): the
+            # step itself matters more.
             return None

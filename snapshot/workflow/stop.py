@@ -8,7 +8,7 @@ from typing import NamedTuple
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container
 from snapshot.errors import ContainerNotFound
-from snapshot.workflow.usable import usable_container
+from snapshot.workflow.named import usable_container
 
 #: As Docker has it.
 DEFAULT_TIMEOUT_S = 10

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, Any
@@ -45,10 +45,10 @@ class Sandbox:
         self._images_before = self._image_ids()
         self._containers_before = {item["Id"] for item in client.containers(all=True)}
 
-    @cached_property
+    @property
     def is_podman(self) -> bool:
         """Whether the engine is Podman, which differs from Docker in what a test says it does."""
-        return any(part["Name"] == "Podman Engine" for part in self.client.version().get("Components", ()))
+        return _is_podman(self.client)
 
     def name(self, stem: str = "box") -> str:
         """A name for a container or image that no other test uses."""
@@ -176,6 +176,12 @@ class Sandbox:
 
     def _image_ids(self) -> set[str]:
         return {item["Id"] for item in self.client.images(all=True)}
+
+
+@cache
+def _is_podman(client: docker.APIClient) -> bool:
+    # Asked once: the answer takes Podman half a second.
+    return any(part["Name"] == "Podman Engine" for part in client.version().get("Components", ()))
 
 
 @cache

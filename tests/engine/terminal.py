@@ -16,7 +16,7 @@ from processes import wait_until
 from sandbox import SNAP, Sandbox
 
 #: Longer than anything here takes, also on a busy machine.
-PATIENCE_S = 60.0
+PATIENCE_S = 120.0
 SHELL = "# "  #: the end of the shell's prompt in the test images
 CTRL_C, CTRL_D, CTRL_P, CTRL_Q, CTRL_Z, ESCAPE = "\x03", "\x04", "\x10", "\x11", "\x1a", "\x1b"
 #: The attributes of a terminal, as termios(3) has them.
@@ -93,6 +93,12 @@ class Terminal:
         """Give the terminal's window another size."""
         self._child.setwinsize(rows, columns)
 
+    def hangs_up(self) -> None:
+        """Take the terminal away, as where its window is closed or its line breaks."""
+        null = os.open(os.devnull, os.O_RDWR)
+        os.dup2(null, self._child.fileno())
+        os.close(null)
+
     def attributes(self) -> Attributes:
         """How the terminal is set now."""
         return list(termios.tcgetattr(self._child.fileno()))
@@ -141,6 +147,22 @@ def snap_at_terminal(
         yield Terminal(child)
     finally:
         child.close(force=True)
+
+
+@contextmanager
+def shell_at_terminal(
+    sandbox: Sandbox,
+    name: str,
+    *options: str,
+    image: str | None = None,
+    stderr: Path | None = None,
+    size: tuple[int, int] = (80, 24),
+) -> Iterator[Terminal]:
+    """``snap run -it`` at the prompt of the image's shell, in a new container of that name."""
+    words = ["run", "-it", *options, "--network", "none", "--name", name, image or sandbox.base_image]
+    with snap_at_terminal(sandbox, *words, stderr=stderr, size=size) as terminal:
+        terminal.sees(SHELL)
+        yield terminal
 
 
 def snap_piped(sandbox: Sandbox, content: bytes, *arguments: str) -> tuple[int, bytes, bytes]:

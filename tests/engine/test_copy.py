@@ -20,7 +20,7 @@ from sandbox import SNAP, Sandbox
 
 from snapshot import errors
 from snapshot.engine.processes import Processes
-from snapshot.workflow.copy import copy_in, copy_out
+from snapshot.workflow.cp import copy_in, copy_out
 from snapshot.workflow.progress import Silent
 
 pytestmark = [

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from sandbox import Sandbox
-from terminal import CTRL_P, CTRL_Q, SHELL, snap_at_terminal
+from terminal import CTRL_P, CTRL_Q, SHELL, shell_at_terminal, snap_at_terminal
 
 pytestmark = [
     pytest.mark.engine,
@@ -63,9 +63,10 @@ def test_a_session_is_recorded_with_its_sizes_and_without_what_is_not_shown(sand
 
 def test_a_command_that_is_recorded_can_be_read_and_played(space: Sandbox, box: str) -> None:
     script = "echo first; sleep 0.3; echo second >&2"
-    space.snap("exec", "--record", box, "--", "sh", "-c", script)
+    said = space.snap("exec", "--record", box, "--", "sh", "-c", script).stderr
     steps = json.loads(space.snap("log", "--format", "json", box).stdout)
     number = str(steps["steps"][-1]["number"])
+    assert f"recorded: snap log {box} --session {number}" in said
     assert space.snap("log", box, "--session", number, "--text").stdout == "first\nsecond\n"
     played = space.snap("log", box, "--session", number, "--play", "--speed", "10")
     assert played.stdout.split() == ["first", "second"]
@@ -73,10 +74,7 @@ def test_a_command_that_is_recorded_can_be_read_and_played(space: Sandbox, box: 
 
 def test_a_session_that_was_attached_to_is_recorded(sandbox: Sandbox) -> None:
     name = sandbox.name()
-    with snap_at_terminal(
-        sandbox, "run", "-it", "--network", "none", "--name", name, sandbox.base_image
-    ) as terminal:
-        terminal.sees(SHELL)
+    with shell_at_terminal(sandbox, name) as terminal:
         terminal.types(CTRL_P + CTRL_Q)
         assert terminal.ends()[0] == 0
     with snap_at_terminal(sandbox, "attach", "--record", name) as terminal:

@@ -14,7 +14,7 @@ from trees import never_started
 pytestmark = pytest.mark.engine
 
 PREFIX = "io.github.docker-snap"
-RECORD = {f"{PREFIX}.{suffix}" for suffix in ("record", "manifest", "seal")}
+RECORD = {f"{PREFIX}.{suffix}" for suffix in ("record", "manifest", "seal", "steps")}
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
 PROGRAM = """
 import os, select, signal, sys
@@ -275,18 +275,3 @@ def test_output_to_a_pipe_that_does_not_wait_is_whole() -> None:
         "with sitting(tty=False, stdin=False) as streams:\n    streams.output(b'x' * 3000000, None)\n"
     )
     assert done.stdout == b"x" * 3000000, done.stderr
-
-
-def test_an_input_that_is_closed_has_no_content() -> None:
-    body = (
-        "other = os.open(sys.executable, os.O_RDONLY)\n"
-        "with sitting(tty=False, stdin=True) as streams:\n    print(other, os.read(streams.stdin, 10))\n"
-    )
-    done = subprocess.run(
-        ["/bin/sh", "-c", '"$0" "$@" <&-', sys.executable, *script(body)],
-        env=ENVIRONMENT,
-        capture_output=True,
-        check=False,
-        timeout=PATIENCE_S,
-    )
-    assert done.stdout == b"0 b''\n", done.stderr

@@ -21,10 +21,13 @@ class ScriptedServer:
     ----------
     heard:
         The request (head and body by its length) that each script has read with :meth:`request`.
+    closed:
+        Can be acquired once for each connection that was closed from here.
     """
 
     def __init__(self, folder: Path, *scripts: Script, tls: Path | None = None) -> None:
         self.heard: list[bytes] = []
+        self.closed = threading.Semaphore(0)
         self._scripts = scripts
         self._context: ssl.SSLContext | None = None
         self._failures: list[BaseException] = []
@@ -77,6 +80,7 @@ class ScriptedServer:
                     connection = self._context.wrap_socket(connection, server_side=True)
                 with connection:
                     script(connection)
+                self.closed.release()
             except BaseException as error:
                 self._failures.append(error)
 

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -108,6 +109,8 @@ def test_a_connection_is_kept_for_the_next_question(serve: Serve) -> None:
 def test_a_kept_connection_that_was_closed_is_opened_again(say: Say) -> None:
     wire, server = say(answer(b"1"), answer(b"2"))
     assert wire.ask("GET", "/x").json() == 1
+    # A request that does something is not sent twice, so the end has to be there before.
+    assert server.closed.acquire(timeout=20)
     assert wire.ask("POST", "/x", body={}).json() == 2
     assert len(server.heard) == 2
 
@@ -224,6 +227,12 @@ def test_a_socket_that_is_not_there_is_said() -> None:
         wire.ask("GET", "/x")
 
 
+def test_an_engine_that_has_answered_elsewhere_is_one_that_went_away(say: Say) -> None:
+    _, server = say(b"")
+    with pytest.raises(EngineGone):
+        Wire(server.endpoint, is_known=True).ask("GET", "/changes")
+
+
 def test_an_engine_that_says_nothing_is_not_waited_for_longer_than_asked(serve: Serve) -> None:
     def play(connection: socket.socket) -> None:
         server.request(connection)
@@ -253,6 +262,45 @@ def test_a_refused_hijack_raises_what_the_plain_text_says(say: Say) -> None:
     )
     with pytest.raises(EngineError, match="The engine refused: it is paused"):
         wire.hijack("POST", "/attach")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
+        answer(b"Signed in."),
+        b"HTTP/1.1 302 Found\r\nLocation: https://sign.in/\r\n\r\n",
+        b"HTTP/1.1 204 No Content\r\n\r\n",
+    ],
+)
+def test_what_a_proxy_makes_of_a_terminal_is_not_taken_for_output(say: Say, reply: bytes) -> None:
+    wire, _ = say(reply)
+    with pytest.raises(EngineUnreachable, match="passes no terminals on"):
+        wire.hijack("POST", "/attach")
+
+
+def test_an_answer_that_comes_later_is_waited_for_when_it_is_wanted(serve: Serve) -> None:
+    def play(connection: socket.socket) -> None:
+        server.request(connection)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 17\r\n\r\n")
+        assert is_wanted.wait(20)
+        connection.sendall(b'{"StatusCode": 7}')
+
+    is_wanted = threading.Event()
+    server = serve(play)
+    with Wire(server.endpoint).asked("POST", "/wait") as later:
+        is_wanted.set()
+        assert later().json() == {"StatusCode": 7}
+
+
+def test_an_answer_that_nobody_waits_for_is_left(serve: Serve) -> None:
+    def play(connection: socket.socket) -> None:
+        server.request(connection)
+        assert connection.recv(1) == b""
+
+    server = serve(play)
+    with Wire(server.endpoint).asked("POST", "/wait"):
+        pass
 
 
 def test_over_tls_output_comes_after_the_input_has_ended(serve: Serve, certificate: Path) -> None:
@@ -379,6 +427,18 @@ def test_an_ssh_that_gives_no_connection_is_said(tmp_path: Path, monkeypatch: py
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
     with pytest.raises(EngineUnreachable, match="ssh gave no connection"):
         Wire(Endpoint("ssh://there", "a test", None)).ask("GET", "/x")
+
+
+def test_an_ssh_that_is_cut_off_is_not_the_end_of_a_process(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "ssh").write_text("#!/bin/sh\nprintf 'HTTP/1.1 101 UPGRADED\\r\\n\\r\\nhalf'\nexit 255\n")
+    (tmp_path / "ssh").chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    duplex = Wire(Endpoint("ssh://there", "a test", None), is_known=True).hijack("POST", "/attach")
+    with pytest.raises(EngineGone, match="ended with 255"):
+        all_of(duplex)
+    duplex.close()
 
 
 def test_talking_to_processes_loads_nothing_slow() -> None:

@@ -133,6 +133,7 @@ def generation(**edits: Any) -> dict[str, Any]:
         generation(base_id=None),
         generation(summed_up=-1),
         generation(summed_up=True),
+        generation(summed_up=10**4000),
     ],
 )
 def test_a_sealed_text_that_tells_no_steps_is_damaged(value: Any) -> None:
@@ -177,6 +178,15 @@ def test_of_too_many_steps_the_oldest_are_summed_up() -> None:
     assert new.step_count == 500
     assert new.steps == long_steps(500)[new.summed_up :]
     assert 10 < len(new.steps) < 500
+
+
+def test_a_strangers_count_of_steps_does_not_spoil_the_label_of_a_later_image() -> None:
+    most = 1 << 53
+    strange = [
+        Generation(f"x:{n}", "sha256:" + noise(n, 64), "", "", CREATED, summed_up=most) for n in range(250)
+    ]
+    text = steps_label(strange, NEW, RECORD)
+    assert generations_of(RECORD.to_labels("", text))[0].summed_up == most
 
 
 def test_of_too_many_generations_the_oldest_are_told_as_one() -> None:

@@ -138,6 +138,14 @@ def test_a_file_that_is_there_is_not_written_over_unless_that_was_said(tmp_path:
     assert path.stat().st_mode & 0o777 == 0o600
 
 
+def test_of_a_link_nothing_but_the_link_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("notes")
+    (tmp_path / "1.cast").symlink_to("notes.txt")
+    Recorder(tmp_path / "1.cast", SIZE, replace=True).close()
+    assert (tmp_path / "notes.txt").read_text() == "notes"
+    assert not (tmp_path / "1.cast").is_symlink()
+
+
 def test_a_device_is_not_replaced(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(InvalidInput, match="it is there already"):

@@ -182,7 +182,7 @@ def test_only_the_newest_looks_are_kept_and_those_still_needed(
     monkeypatch.setattr(looks, "MOST_KEPT", 5)
     long_one = journal.begin(draft("run"), EMPTY_LOOK)
     done(journal, None, look(a="A1"))
-    journal.committed("sha256:1", 0)
+    journal.committed("sha256:1")
     for _ in range(10):
         done(journal, None, look(a="A2"))
     journal.end(long_one, look(b="A1"), exit_code=0, duration_s=1)
@@ -195,13 +195,13 @@ def test_only_the_newest_looks_are_kept_and_those_still_needed(
 
 def test_the_newest_commit_is_known_with_what_it_holds(journal: Journal) -> None:
     assert journal.last_commit() is None
-    journal.committed("sha256:0", 0)
+    journal.committed("sha256:0")
     commit = journal.last_commit()
-    assert commit == ("sha256:0", 0, EMPTY_LOOK, 0)
+    assert commit == ("sha256:0", EMPTY_LOOK)
     done(journal, EMPTY_LOOK, look(a="A1"))
-    journal.committed("sha256:1", 2)
+    journal.committed("sha256:1")
     done(journal, look(a="A1"), look(a="A2"))
-    assert journal.last_commit() == ("sha256:1", 1, look(a="A1"), 2)
+    assert journal.last_commit() == ("sha256:1", look(a="A1"))
     assert [step.number for step in journal.steps()] == [1, 2]
 
 

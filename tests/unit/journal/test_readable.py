@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import islice
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,8 @@ from hypothesis import strategies as st
 from snapshot.engine.process_types import TerminalSize
 from snapshot.journal.asciicast import Event
 from snapshot.journal.escapes import shows
-from snapshot.journal.readable import FULL_SCREEN, readable_text
+from snapshot.journal.readable import FULL_SCREEN, readable_lines, readable_text
+from snapshot.journal.screen import Screen
 
 #: Text and the pieces of which escape sequences are made.
 OUTPUT = st.lists(
@@ -94,9 +97,29 @@ def test_lines_survive_a_window_that_shrinks_and_grows() -> None:
     assert readable_text(events, TerminalSize(20, 5)) == "1\n2\n3\n4\n5\n6\n7\n"
 
 
+def test_the_character_before_is_repeated_however_much_came_at_once() -> None:
+    assert seen("ab\x1b[2b", columns=20, rows=2) == "abbb\n"
+    assert seen("a\u4e2d\x1b[b", columns=20, rows=2) == "a\u4e2d\u4e2d\n"
+
+
 @settings(deadline=None)
 @given(OUTPUT, st.integers(1, 7), st.integers(1, 4))
 def test_whatever_comes_the_text_steers_no_terminal(output: str, columns: int, rows: int) -> None:
     text = seen(output, columns=columns, rows=rows)
     assert all(shows(char) for char in text.replace("\n", ""))
     assert seen(*output, columns=columns, rows=rows) == text
+
+
+def test_what_a_few_characters_scroll_out_is_told_as_it_goes() -> None:
+    lines = readable_lines([Event(0.0, "one\x1b[9999S" * 1_000_000)], TerminalSize(1000, 1000))
+    assert list(islice(lines, 3)) == ["one", "", ""]
+
+
+def test_colours_that_nobody_sees_take_no_room() -> None:
+    screen = Screen(TerminalSize(1000, 1000), coloured=False)
+    screen.feed("\x1b[41m\x1b[2J\x1b[J\x1b[5;5Hx\x1b[K")
+    assert sum(len(row.cells) for row in screen.rows) == 5
+
+
+def test_a_blank_row_between_filled_ones_is_told_after_it_was_erased_in_colour() -> None:
+    assert seen("a\r\nb\r\nc\x1b[44m\x1b[2;1H\x1b[2K\x1b[m\x1b[2J") == "a\n\nc\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from collections.abc import Callable
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from snapshot.journal.redaction import redacted_argv, redacted_text
+from snapshot.journal.redaction import redacted_argv
 
 # Both ends can be recognised: neither may survive, whatever stands between them.
 BEGIN, END = "Zq7", "Yw9"
@@ -53,6 +54,18 @@ COMMANDS: dict[str, Callable[[str], list[str]]] = {
     "other header": lambda secret: ["curl", "-H", f"X-Api-Key: {secret}"],
     "kubectl": lambda secret: ["kubectl", "create", "secret", "generic", "x", f"--from-literal=a={secret}"],
     "variable": lambda secret: ["env", f"DB_PASSWORD={secret}", "tool"],
+    "user in a URL": lambda secret: ["git", "clone", f"https://{re.sub('[/:]', '', secret)}@host/repo"],
+    "mysqladmin password": lambda secret: ["mysqladmin", "-u", "root", "password", secret],
+    "redis-cli auth": lambda secret: ["redis-cli", "-h", "host", "AUTH", "default", secret],
+    "openssl -k": lambda secret: ["openssl", "enc", "-aes-256-cbc", "-k", secret],
+    "set password": lambda secret: ["mysql", "-e", f"SET PASSWORD FOR 'x'@'%' = PASSWORD({secret!r})"],
+    "identified with": lambda secret: [
+        *("mysql", "-e"),
+        "CREATE USER x IDENTIFIED WITH mysql_native_password BY '" + secret.replace("'", "''") + "'",
+    ],
+    "pwd": lambda secret: ["mongo", "--eval", "db.createUser(" + json.dumps({"pwd": secret}) + ")"],
+    "--pwd": lambda secret: ["tool", "--pwd", secret],
+    "call": lambda secret: ["python", "-c", f"u.set_password({secret!r})"],
     "config": lambda secret: ["npm", "config", "set", "//host/:_authToken", secret],
 }
 
@@ -79,8 +92,22 @@ LINES: dict[str, Callable[[str], str]] = {
     "here": lambda word: f"chpasswd <<< {word}",
     "substitution": lambda word: f"export TOKEN=$(echo {word} | base64)",
     "array": lambda word: f"PASSWORDS=(a {word})",
+    "sudo": lambda word: f"echo {word} | sudo -kS ls",
+    "to a file": lambda word: f"printf %s {word} > /run/secrets/db_password",
+    "backticks": lambda word: f"TOKEN=`echo {word}` tool",
+    "piped file": lambda word: f"cat <<X | chpasswd\nroot:{word}\nX",
+    "settings": lambda word: f"cat > /etc/app.conf <<X\nport = 1\npassword = {word}\nX",
+    "netrc lines": lambda word: f"cat > ~/.netrc <<X\nmachine host\npassword {word}\nX",
+    "pwd": lambda word: f"MYSQL_PWD={word} mysql db",
+    "after an apostrophe": lambda word: f"# don't\nredis-cli -a {word} ping",
     "continued": lambda word: f"tool \\\n  --token \\\n  {word}",
 }
+
+
+def redacted_text(line: str) -> tuple[str, bool]:
+    """A line of shell without what could hold a secret, and whether anything was cut."""
+    argv, cut = redacted_argv(["sh", "-c", line])
+    return argv[2], cut
 
 
 def in_double_quotes(secret: str) -> str:
@@ -124,6 +151,46 @@ def test_a_given_value_never_survives_where_it_is_typed_again(secret: str) -> No
     assert_is_gone(["sh", "-c", f"echo {secret}"], ["A=b", f"WHO={secret}"])
 
 
+def test_a_given_value_never_survives_quotes_of_any_kind() -> None:
+    value = f'{BEGIN} it\'s $5 \\ "{END}"'
+    written = [
+        shlex.quote(value),
+        in_double_quotes(value),
+        json.dumps(value),
+        "'" + value.replace("'", "'\\''") + "'",
+    ]
+    for word in written:
+        assert_is_gone(["sh", "-c", f"echo {word} > /a"], [f"WHO={value}"])
+    assert_is_gone(["sh", "-c", f"echo {BEGIN}'-'\"{END}\""], [f"WHO={BEGIN}-{END}"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "curl -d 'user=me&password=hunter2' https://host",
+        "curl -H X-Api-Key:hunter2 https://host",
+        "curl -H'Authorization: token hunter2' https://host",
+        "curl -x me:hunter2@proxy:3128 https://host",
+        "curl -b session=hunter2 https://host",
+        "tool --dsn 'me:hunter2@tcp(db:3306)/x'",
+        "echo '<password>hunter2</password>' > /etc/app.xml",
+        "echo 'db.password:hunter2' > /etc/app.properties",
+        "cat > a.py <<X\nD={'default':{'PASSWORD':'hunter2'}}\nX",
+        "cat > a.php <<X\ndefine('DB_PASSWORD', 'hunter2');\nX",
+        'cat > a.json <<X\n{"password" : "hunter2"}\nX',
+        "rabbitmqctl add_user me hunter2",
+        "vault login hunter2",
+        "redis-server --masterauth hunter2",
+        "echo hunter2 | gh auth login --with-token",
+        "git clone https://0123456789abcdefghunter2:x-oauth-basic@host/repo",
+        "curl https://hooks.slack.com/services/T0/B0/hunter2",
+    ],
+)
+def test_a_secret_of_a_known_program_or_file_is_cut(line: str) -> None:
+    assert "hunter2" not in redacted_text(line)[0]
+    assert "hunter2" not in redacted_argv(["sh", "-c", line])[0][2]
+
+
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=40), max_size=6))
 def test_any_command_has_one_redacted_form_of_as_many_words(argv: list[str]) -> None:
@@ -163,6 +230,19 @@ def test_any_command_has_one_redacted_form_of_as_many_words(argv: list[str]) -> 
         "sh -c 'cat /etc/passwd | grep root; echo done'",
         "sh -c 'echo \"location / { proxy_pass http://app:80; }\" > /etc/nginx/x'",
         "sh -c 'echo \"it is\" > /a; rm -rf /b'",
+        "sh -c 'x=$(pwd) && cd $x'",
+        'sh -c \'test "$PASSWORD" = "" || exit 1\'',
+        "sh -c 'echo me:x:1000:1000::/home/me:/bin/sh >> /etc/passwd'",
+        "echo 'Enter your password:'",
+        "git commit -m 'fix token handling'",
+        "psql -c 'select id, password from users'",
+        "mysql -e 'create table users (id int, password varchar(20))'",
+        "docker pull host:5000/image:tag@sha256:abc",
+        "npm install a@npm:b@1.0",
+        "docker run -v my-token:/data auth-service:/etc/",
+        "tool --max-tokens=100 --cookie-jar file",
+        "apt-key adv --recv-keys ABC",
+        "ssh-keygen -t ed25519 -f k -N ''",
     ],
 )
 def test_an_ordinary_command_stays_as_it_is(line: str) -> None:

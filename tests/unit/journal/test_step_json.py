@@ -89,6 +89,9 @@ WRONG_FIELDS: list[dict[str, Any]] = [
     {"overlaps": "yes"},
     {"exit_code": "0"},
     {"exit_code": False},
+    {"exit_code": -(10**4000)},
+    {"number": 10**4000},
+    {"changes": {"added": 10**4000}},
     {"duration_s": "1"},
     {"duration_s": float("nan")},
     {"duration_s": float("inf")},
@@ -122,6 +125,12 @@ WRONG_FIELDS: list[dict[str, Any]] = [
 def test_what_is_no_step_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="step"):
         step_from_json(value)
+
+
+def test_what_is_said_of_a_wrong_verb_is_short() -> None:
+    with pytest.raises(ValueError, match="verb") as caught:
+        step_from_json({"number": 1, "verb": "x" * 100_000})
+    assert len(str(caught.value)) < 200
 
 
 def test_a_number_too_large_for_a_float_is_no_crash() -> None:

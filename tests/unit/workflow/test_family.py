@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from snapshot.cli.log import _drawing
+from snapshot.cli.family import drawing
 from snapshot.engine.types import Config, Image
 from snapshot.image.generations import Generation, generations_of, steps_label
 from snapshot.image.record import SEAL_LABEL, Base, Record
@@ -30,7 +30,7 @@ def made_from(parent: Image, name: str, before: tuple[Generation, ...] | None = 
 
 
 def drawn(*images: Image, marked: str = "") -> list[str]:
-    return _drawing(family_of(images), marked)
+    return drawing(family_of(images), marked)
 
 
 A = made_from(ROOT, "a")
@@ -97,4 +97,4 @@ def test_a_damaged_record_is_said_and_none_is_passed_over() -> None:
 
 def test_names_of_strangers_steer_no_terminal() -> None:
     evil = Relative("sha256:\x1b[2J", ("\x1b[2J",), message="\x1b[2J")
-    assert all(line.isprintable() for line in _drawing([evil], ""))
+    assert all(line.isprintable() for line in drawing([evil], ""))

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Session:
-    """The endpoint that the user named; connected when a verb asks for the engine."""
+class Invocation:
+    """One call of the command line; the endpoint that it names is connected when a verb asks for it."""
 
     host: str | None
     context: str | None
@@ -46,4 +46,4 @@ class Session:
         return progress
 
 
-pass_session = click.make_pass_decorator(Session)
+pass_invocation = click.make_pass_decorator(Invocation)

@@ -13,7 +13,7 @@ import pytest
 
 from snapshot.changeset.tar_reader import read_members
 from snapshot.errors import EngineGone, Refused, SnapError
-from snapshot.workflow.unpack import Unpacker
+from snapshot.workflow.copying.unpack import Unpacker
 
 Member = tuple[tarfile.TarInfo, bytes]
 

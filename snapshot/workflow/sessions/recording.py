@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from snapshot.engine.process_types import TerminalSize
+from snapshot.errors import SnapError
+from snapshot.workflow.sessions.streams import Streams
 from snapshot.workflow.steps import StepKeeper
-from snapshot.workflow.streams import Streams
 
 _ASSUMED = TerminalSize(80, 24)
 
 
-class Recording(NamedTuple):
+class RecordingPlace(NamedTuple):
     """Where a session is to be recorded: in ``file``, or, where that is ``None``, in the state folder."""
 
     file: Path | None = None
@@ -23,7 +24,7 @@ class Recording(NamedTuple):
 
 @contextmanager
 def recorded(
-    streams: Streams, recording: Recording | None, keeper: StepKeeper, *, tty: bool
+    streams: Streams, recording: RecordingPlace | None, keeper: StepKeeper, *, tty: bool
 ) -> Iterator[Streams]:
     """The streams, with what goes through them recorded as long as the work inside takes.
 
@@ -35,21 +36,26 @@ def recorded(
         return
     # Loaded where it is used: most sessions are not recorded, and are to start quickly.
     from snapshot.journal.asciicast import Recorder
-    from snapshot.workflow.sessions import session_path
+    from snapshot.workflow.sessions.kept import session_path
 
     window = streams.window
     path = recording.file or session_path(keeper.container.id, keeper.number)
-    recorder = Recorder(
-        path,
-        (window() if window else None) or _ASSUMED,
-        title=f"snap {keeper.draft.verb} {keeper.container.name}",
-        command=" ".join(keeper.draft.argv),
-        term=os.environ.get("TERM", ""),
-        shell=os.environ.get("SHELL", ""),
-        terminal=tty,
-        # A file of that name in the state folder is left from a step that never was.
-        replace=recording.file is None,
-    )
+    try:
+        recorder = Recorder(
+            path,
+            (window() if window else None) or _ASSUMED,
+            title=f"snap {keeper.draft.verb} {keeper.container.name}",
+            command=" ".join(keeper.draft.argv),
+            term=os.environ.get("TERM", ""),
+            shell=os.environ.get("SHELL", ""),
+            terminal=tty,
+            # A file of that name in the state folder is left from a step that never was.
+            replace=recording.file is None,
+        )
+    except SnapError as error:
+        keeper.failure = keeper.failure or error.what
+        yield streams
+        return
     keeper.session = path.name if recording.file is None else str(path.absolute())
 
     def output(stdout: bytes | None, stderr: bytes | None) -> None:

@@ -11,16 +11,9 @@ from snapshot.engine.process_types import TerminalSize
 from snapshot.errors import InvalidInput, Refused, SnapError
 from snapshot.journal.asciicast import Event, Recorder, Recording, read_recording, recording_from_bytes
 from snapshot.journal.step import Step
-from snapshot.workflow.sessions import (
-    MOST_EMBEDDED_CHARS,
-    decode_session,
-    encode_session,
-    facts,
-    find_session,
-    kept_sessions,
-    play,
-    session_path,
-)
+from snapshot.workflow.sessions.embedded import MOST_EMBEDDED_CHARS, decode_session, encode_session
+from snapshot.workflow.sessions.kept import find_session, kept_sessions, session_path
+from snapshot.workflow.sessions.playing import facts, play
 
 ID = "0a" * 32
 HEADER = b'{"version": 2, "width": 80, "height": 24, "timestamp": 1700000000}\n'

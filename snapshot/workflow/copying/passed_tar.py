@@ -13,9 +13,11 @@ from typing import IO, BinaryIO, cast
 from snapshot.changeset.entry import FileType
 from snapshot.changeset.tar_reader import read_members
 from snapshot.errors import EngineGone, InvalidInput
-from snapshot.workflow.tar_stream import MOST_NOTED, Contents, batched
+from snapshot.workflow.copying.local_tar import MOST_NOTED, Contents, batched
 
 _PIECE_BYTES = 256 << 10
+# Between two members of an honest tar stand a few kilobytes of extended headers, if any.
+_MOST_BETWEEN_BYTES = 32 << 20
 
 
 class PassedTar:
@@ -36,6 +38,7 @@ class PassedTar:
         self._folder = folder
         self._plain = _decompressed(stream)
         self._passed: list[bytes] = []
+        self._passed_bytes = 0
 
     def __iter__(self) -> Iterator[bytes]:
         """The tar in pieces.
@@ -49,9 +52,15 @@ class PassedTar:
         """The next bytes, for who reads what is in the tar; they are passed on too."""
         try:
             piece = self._plain.read(size)
-        except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile) as error:
+        except (EOFError, zlib.error, lzma.LZMAError, OSError) as error:
             raise InvalidInput(f"What is on stdin cannot be unpacked: {error}") from error
         self._passed.append(piece)
+        self._passed_bytes += len(piece)
+        if self._passed_bytes > _MOST_BETWEEN_BYTES:
+            raise InvalidInput(
+                f"The tar on stdin has more than {_MOST_BETWEEN_BYTES:,} bytes that belong to no file.",
+                "What came before that may be in the container.",
+            )
         return piece
 
     def _pieces(self) -> Iterator[bytes]:
@@ -79,7 +88,7 @@ class PassedTar:
         yield from self._taken()
 
     def _taken(self) -> Iterable[bytes]:
-        passed, self._passed = self._passed, []
+        passed, self._passed, self._passed_bytes = self._passed, [], 0
         return passed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from snapshot.errors import InvalidInput, PathNotFound
-from snapshot.workflow.copy_rules import (
+from snapshot.workflow.copying.rules import (
     Destination,
     Place,
     Source,

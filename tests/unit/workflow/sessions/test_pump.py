@@ -18,10 +18,10 @@ import pytest
 from snapshot.engine.duplex import SocketDuplex
 from snapshot.engine.process_types import TerminalSize
 from snapshot.errors import EngineError, EngineGone
-from snapshot.workflow.pump import pump
-from snapshot.workflow.streams import Streams
+from snapshot.workflow.sessions.pump import pump
+from snapshot.workflow.sessions.streams import Streams
 
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 #: 5 MiB. From high to low: upwards it would hold the keys that detach.
 BIG = bytes(range(255, -1, -1)) * (5 * 4096)
 
@@ -355,15 +355,19 @@ def test_a_size_that_is_not_known_is_not_told(process: Process) -> None:
     assert told == []
 
 
-def test_a_size_that_no_engine_takes_does_not_hold_up_the_output(process: Process) -> None:
+@pytest.mark.parametrize("failure", [None, EngineGone("the question was cut off")])
+def test_a_size_that_no_engine_takes_does_not_hold_up_the_output(
+    process: Process, failure: Exception | None
+) -> None:
     seen = Collected()
     process.say_and_end(b"output")
 
-    pump(
-        process.duplex,
-        Streams(output=seen, window=lambda: TerminalSize(80, 24)),
-        tty=True,
-        resize=lambda _size: False,
-    )
+    def resize(_size: TerminalSize) -> bool:
+        if failure:
+            raise failure
+        return False
+
+    streams = Streams(output=seen, window=lambda: TerminalSize(80, 24))
+    pump(process.duplex, streams, tty=True, resize=resize)
 
     assert seen.stdout == b"output"

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from snapshot.engine.process_types import Duplex, TerminalSize
 from snapshot.engine.types import Container
-from snapshot.errors import ContainerUnusable, Interrupted, Terminated
+from snapshot.errors import ContainerNotFound, ContainerUnusable, Interrupted
 from snapshot.journal.step import Step
-from snapshot.workflow.pump import pump
-from snapshot.workflow.recording import Recording, recorded
+from snapshot.workflow.sessions.pump import pump
+from snapshot.workflow.sessions.recording import RecordingPlace, recorded
+from snapshot.workflow.sessions.streams import Sitting
 from snapshot.workflow.steps import StepKeeper
-from snapshot.workflow.streams import Sitting
 
 
 class SessionResult(NamedTuple):
@@ -53,7 +53,7 @@ class Connection(NamedTuple):
     sitting: Sitting
     tty: bool
     detach_keys: str = ""
-    recording: Recording | None = None
+    recording: RecordingPlace | None = None
 
     def carry(self, duplex: Duplex, keeper: StepKeeper, resize: Callable[[TerminalSize], object]) -> bool:
         """Carry input and output until the output ends; true where the process was detached from instead.
@@ -82,9 +82,13 @@ def require_running(container: Container) -> None:
         )
 
 
+def removed_meanwhile(container: Container) -> ContainerNotFound:
+    """The error for a container that somebody removed while something of it was connected."""
+    return ContainerNotFound(
+        f"The container '{container.name}' was removed meanwhile, and nobody knows how its command ended."
+    )
+
+
 def left_alone(container: Container, interrupt: KeyboardInterrupt) -> Interrupted:
     """The error for a signal that ends snap, and not what it is connected to."""
-    return Interrupted(
-        f"Stopped; what runs in '{container.name}' was left alone.",
-        exit_code=143 if isinstance(interrupt, Terminated) else 130,
-    )
+    return Interrupted(f"Stopped; what runs in '{container.name}' was left alone.", by=interrupt)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapshot.errors import InvalidInput
-from snapshot.workflow.detach import KeyWatch, key_bytes
+from snapshot.workflow.sessions.detach_keys import KeyWatch, key_bytes
 
 KEYS = b"ppq"
 

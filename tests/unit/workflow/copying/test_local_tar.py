@@ -18,8 +18,8 @@ import pytest
 
 from snapshot.errors import InvalidInput, SnapError
 from snapshot.journal.step import Copied
-from snapshot.workflow.passed_tar import PassedTar
-from snapshot.workflow.tar_stream import MOST_NOTED, LocalTar
+from snapshot.workflow.copying.local_tar import MOST_NOTED, LocalTar
+from snapshot.workflow.copying.passed_tar import PassedTar
 
 MEGABYTE = 1 << 20
 
@@ -189,6 +189,7 @@ def test_a_tar_is_passed_on_as_it_is(pack: Callable[[bytes], bytes]) -> None:
         b"hello",
         bytes(range(256)) * 8,
         gzip.compress(b"hello" * 1000)[:30],
+        bz2.compress(b"hello" * 1000)[:20] + bytes(40),
         a_tar((tarfile.TarInfo("a"), bytes(5000)))[:3000],
         a_tar((tarfile.TarInfo("../a"), b"")),
     ],
@@ -196,3 +197,16 @@ def test_a_tar_is_passed_on_as_it_is(pack: Callable[[bytes], bytes]) -> None:
 def test_what_is_no_whole_tar_is_refused_with_a_sentence(raw: bytes) -> None:
     with pytest.raises(InvalidInput, match="stdin"):
         list(PassedTar(io.BytesIO(raw), "/"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "size_bytes", "number"), [(tarfile.XHDTYPE, 1 << 20, 40), (b"Q", 40 << 20, 1)]
+)
+def test_what_belongs_to_no_file_is_not_collected_in_memory(
+    kind: bytes, size_bytes: int, number: int
+) -> None:
+    info = tarfile.TarInfo("x")
+    info.type, info.size = kind, size_bytes
+    content = f"{size_bytes} comment=".encode().ljust(size_bytes - 1, b"a") + b"\n"
+    with pytest.raises(InvalidInput, match="belong to no file"):
+        list(PassedTar(io.BytesIO((info.tobuf() + content) * number), "/"))

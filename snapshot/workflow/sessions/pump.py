@@ -10,9 +10,9 @@ from contextlib import suppress
 
 from snapshot.engine.frames import FrameReader
 from snapshot.engine.process_types import Duplex, TerminalSize
-from snapshot.errors import EngineError, EngineGone
-from snapshot.workflow.detach import KeyWatch, key_bytes
-from snapshot.workflow.streams import Streams
+from snapshot.errors import EngineError, EngineGone, EngineUnreachable
+from snapshot.workflow.sessions.detach_keys import KeyWatch, key_bytes
+from snapshot.workflow.sessions.streams import Streams
 
 _MOST_HELD_BYTES = 65536
 _PIECE_BYTES = 65536
@@ -169,8 +169,9 @@ class _Window:
         if size is None or self._resize is None:
             return
         done: object = False
-        # A process whose terminal has the wrong size is better than none.
-        with suppress(EngineError):
+        # A process whose terminal has the wrong size is better than none. (An engine that is gone is told of
+        # by the connection to the process.)
+        with suppress(EngineError, EngineUnreachable):
             done = self._resize(size)
         now_s = time.monotonic()
         if done is False and now_s < self._until_s:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from snapshot.changeset.entry import FILE_TYPES, FileEntry, FileType
+from snapshot.changeset.member import CAPABILITY
 from snapshot.changeset.tar_header import END, header, padding
 from snapshot.errors import SnapError
 from snapshot.journal.step import Copied
@@ -28,8 +29,6 @@ MOST_NOTED = 1_000
 _READ_WHOLE_BYTES = 1 << 20
 _PIECE_BYTES = 256 << 10
 _BATCH_BYTES = 64 << 10
-
-_CAPABILITY = "security.capability"
 
 
 class Contents:
@@ -281,7 +280,7 @@ def _capability_of(descriptor: int) -> dict[str, bytes]:
     if not hasattr(os, "getxattr"):
         return {}
     try:
-        return {_CAPABILITY: os.getxattr(descriptor, _CAPABILITY)}
+        return {CAPABILITY: os.getxattr(descriptor, CAPABILITY)}
     except OSError:
         # The file has none, or its file system knows no attributes.
         return {}

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from snapshot.image.step_words import in_history, step_in_words
 from snapshot.journal.step import Step, StepChanges
+from snapshot.journal.step_words import in_history, step_in_words
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 
+from snapshot.journal.printable import printable
 from snapshot.journal.step import Step, StepChanges
 
 #: What stands for things done past snap, which nobody knows more of.
@@ -40,8 +41,13 @@ def changes_in_words(changes: StepChanges | None) -> str:
     """
     if changes is None:
         return "not known"
-    numbers = {"added": changes.added, "changed": changes.changed, "deleted": changes.deleted}
-    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number) or "none"
+    return counts_in_words(changes.added, changes.changed, changes.deleted) or "none"
+
+
+def counts_in_words(added: int, changed: int, deleted: int) -> str:
+    """``1 added, 2 changed``; empty where all are zero."""
+    numbers = {"added": added, "changed": changed, "deleted": deleted}
+    return ", ".join(f"{number:,} {name}" for name, number in numbers.items() if number)
 
 
 def in_history(step: Step, most_chars: int) -> str:
@@ -69,15 +75,4 @@ def earlier_in_words(number: int) -> str:
 def _quoted(argument: str) -> str:
     # What stands for something cut needs no quotes of its own.
     plain = argument.replace("…", "_")
-    return _one_line(argument if shlex.quote(plain) == plain else shlex.quote(argument))
-
-
-def _one_line(text: str) -> str:
-    return "".join(char if char.isprintable() else _escaped(char) for char in text)
-
-
-def _escaped(char: str) -> str:
-    if "\udc80" <= char <= "\udcff":
-        # A byte that is not UTF-8.
-        return f"\\x{ord(char) - 0xDC00:02x}"
-    return char.encode("unicode_escape", "surrogatepass").decode("ascii")
+    return printable(argument if shlex.quote(plain) == plain else shlex.quote(argument))

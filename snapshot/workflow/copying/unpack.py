@@ -16,13 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from snapshot.changeset.entry import FileType
-from snapshot.changeset.member import Member
+from snapshot.changeset.member import CAPABILITY, Member
 from snapshot.changeset.paths import is_at_or_below
 from snapshot.errors import DiskFull, Refused, SnapError
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW_FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_CAPABILITY = "security.capability"
 # What a program of a stranger's would run with the rights of whoever owns it.
 _SET_ID_BITS = stat.S_ISUID | stat.S_ISGID
 
@@ -165,10 +164,10 @@ class Unpacker:
         else:
             mode &= ~_SET_ID_BITS
         os.fchmod(descriptor, mode)
-        if self._keep_owner and _CAPABILITY in member.xattrs and hasattr(os, "setxattr"):
+        if self._keep_owner and CAPABILITY in member.xattrs and hasattr(os, "setxattr"):
             # As Docker does, where the file system or our rights do not allow it.
             with suppress(OSError):
-                os.setxattr(descriptor, _CAPABILITY, member.xattrs[_CAPABILITY])
+                os.setxattr(descriptor, CAPABILITY, member.xattrs[CAPABILITY])
         os.utime(descriptor, (member.mtime_s, member.mtime_s))
 
     @contextmanager

@@ -29,7 +29,9 @@ from snapshot.engine.processes import Processes
 from snapshot.engine.types import Container, PathStat
 from snapshot.errors import EngineError, InvalidInput, PathNotFound, Refused, SnapError
 from snapshot.journal.step import Copied, Step
-from snapshot.workflow.copy_rules import (
+from snapshot.workflow.copying.local_tar import LocalTar
+from snapshot.workflow.copying.passed_tar import PassedTar
+from snapshot.workflow.copying.rules import (
     STREAM,
     Destination,
     Source,
@@ -39,17 +41,11 @@ from snapshot.workflow.copy_rules import (
     source_name,
     target_of,
 )
-from snapshot.workflow.passed_tar import PassedTar
+from snapshot.workflow.copying.unpack import Unpacker
 from snapshot.workflow.progress import SILENT, Progress
 from snapshot.workflow.steps import StepKeeper
-from snapshot.workflow.tar_stream import LocalTar
-from snapshot.workflow.unpack import Unpacker
 
 _PIECE_BYTES = 256 << 10
-
-# Bits of Go's fs.FileMode.
-_GO_FOLDER = 1 << 31
-_GO_DEVICE = 1 << 26
 
 
 class CopyOptions(NamedTuple):
@@ -103,8 +99,8 @@ def copy_in(
     container: Container,
     source: str | BinaryIO,
     path: str,
-    *,
     options: CopyOptions = _DEFAULTS,
+    *,
     progress: Progress = SILENT,
 ) -> CopyResult:
     """Copy a local file or folder, or what is in a tar, into a container; a step in its journal.
@@ -113,7 +109,7 @@ def copy_in(
     ----------
     source:
         A local path as the user wrote it, since a ``/`` or ``/.`` at its end means something
-        (:mod:`~snapshot.workflow.copy_rules`); or a stream that gives a tar, plain or compressed.
+        (:mod:`~snapshot.workflow.copying.rules`); or a stream that gives a tar, plain or compressed.
     path:
         The destination in the container, as it was written; for a tar it has to be a folder.
 
@@ -167,8 +163,8 @@ def copy_out(
     container: Container,
     path: str,
     destination: str | BinaryIO,
-    *,
     options: CopyOptions = _DEFAULTS,
+    *,
     progress: Progress = SILENT,
 ) -> CopyResult:
     """Copy a file or folder of a container here, or write it to a stream as a tar.
@@ -194,13 +190,13 @@ def copy_out(
     real_path, found = _source_inside(processes, container, path, options)
     progress.stage(f"copying from {container.name}")
     if not isinstance(destination, str):
-        ending = "/." if means_content(path) and _is_folder(found) else ""
+        ending = "/." if means_content(path) and found.is_folder else ""
         with processes.open_archive(container.id, f"{real_path.rstrip('/')}{ending}" or "/") as stream:
             size_bytes = _passed_on(stream, destination, progress.advance)
         if size_bytes <= len(END):
             raise _nothing_sent(container, path)
         return CopyResult(0, size_bytes)
-    source = Source(source_name(container_path(path), path), _is_folder(found), f"{container.name}:{path}")
+    source = Source(source_name(container_path(path), path), found.is_folder, f"{container.name}:{path}")
     target = target_of(source, _local_destination(destination))
     top = os.open(target.folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
@@ -293,7 +289,7 @@ def _source_inside(
         found = processes.stat(container.id, path)
     if not found:
         raise PathNotFound(f"There is nothing at '{container.name}:{written}'.")
-    if must_be_folder(written) and not _is_folder(found):
+    if must_be_folder(written) and not found.is_folder:
         raise InvalidInput(
             f"'{container.name}:{written}' is not a folder.", "Leave the slash at its end out."
         )
@@ -308,15 +304,15 @@ def _destination_inside(processes: Processes, container: Container, written: str
     if found and found.is_symlink and found.link_target:
         path = found.link_target
         found = _stat_if_any(processes, container, path)
-    if found and found.go_mode & _GO_DEVICE:
+    if found and found.is_device:
         raise InvalidInput(f"'{shown}' is a device.", "Name a folder or a regular file.")
-    return Destination(path, found is not None, found is not None and _is_folder(found), written, shown)
+    return Destination(path, found is not None, found is not None and found.is_folder, written, shown)
 
 
 def _expect_folder(processes: Processes, container: Container, path: str) -> None:
     found = _stat_if_any(processes, container, path)
     # Where a link leads is for the engine to say.
-    if not found or not (_is_folder(found) or found.is_symlink):
+    if not found or not (found.is_folder or found.is_symlink):
         raise PathNotFound(f"There is no folder '{path}' in '{container.name}'.", "Make it first.")
 
 
@@ -326,10 +322,6 @@ def _stat_if_any(processes: Processes, container: Container, path: str) -> PathS
     except EngineError:
         # A file stands on the way: the engine says so when it is to unpack there.
         return None
-
-
-def _is_folder(found: PathStat) -> bool:
-    return bool(found.go_mode & _GO_FOLDER)
 
 
 def _watched(pieces: LocalTar | PassedTar, advance: Callable[[int], None]) -> Iterator[bytes]:
