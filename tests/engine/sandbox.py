@@ -7,8 +7,9 @@ import os
 import secrets
 import subprocess
 import sys
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -20,6 +21,11 @@ import pytest
 from docker.errors import NotFound
 from doctor import take_apart
 from fork_server import READ_AT_START, ForkServer
+
+from snapshot.engine.process_types import ExecSpec
+from snapshot.engine.processes import Processes
+from snapshot.workflow.sessions.pump import pump
+from snapshot.workflow.sessions.streams import Streams
 
 SNAP = [sys.executable, "-m", "snapshot"]
 _TIMEOUT_S = 120
@@ -101,12 +107,22 @@ class Sandbox:
         return name
 
     def sh(self, container: str, script: str, user: str = "0") -> str:
-        """Run a shell script in a running container (behind snap's back), and return what it printed."""
-        made = self.client.exec_create(container, ["/bin/sh", "-ec", script], user=user)
-        output = self.client.exec_start(made["Id"])
-        status = self.client.exec_inspect(made["Id"])["ExitCode"]
-        assert status == 0, f"{script!r} ended with {status}: {output!r}"
-        return str(output.decode("utf-8", "surrogateescape"))
+        """Run a shell script in a running container (behind snap's back), and return what it printed.
+
+        Over a connection of ours: docker-py's loses what comes along with an answer's head.
+        """
+        spec = ExecSpec(("/bin/sh", "-ec", script), user=user)
+        output = bytearray()
+        with closing(Processes.connect(self.host)) as processes:
+            exec_id = processes.exec_create(container, spec)
+            duplex = processes.exec_start(exec_id, spec)
+            assert duplex
+            with closing(duplex):
+                pump(duplex, Streams(output=lambda out, err: output.extend(out or err or b"")), tty=False)
+            while (state := processes.exec_state(exec_id)).running:
+                time.sleep(0.005)
+        assert state.exit_code == 0, f"{script!r} ended with {state.exit_code}: {bytes(output)!r}"
+        return output.decode("utf-8", "surrogateescape")
 
     def changed(self, script: str, stem: str = "box", *options: str, image: str | None = None) -> str:
         """A running container in which ``script`` was run, by name."""
