@@ -45,6 +45,7 @@ from snapshot.errors import (
 # Ctrl-C is to be answered at once, so not for long.
 _MOST_LOOKS = 4
 _LOOK_EVERY_S = 0.25
+_MOST_TRIES = 12
 
 
 class Engine:
@@ -367,8 +368,24 @@ class Engine:
 
     def remove(self, container_id: str) -> None:
         """Remove a container, running or not, with its anonymous volumes; one that is gone is fine."""
-        with suppress(NotFound), translated(container_id):
-            self._api.remove_container(container_id, force=True, v=True)
+
+        def remove() -> None:
+            with suppress(NotFound), translated(container_id):
+                self._api.remove_container(container_id, force=True, v=True)
+
+        tried_again(remove)
+
+
+def tried_again(work: Callable[[], None]) -> None:
+    """Do what an engine refuses while it is at a call that was interrupted here, for 3 s at most."""
+    for _ in range(_MOST_TRIES):
+        try:
+            return work()
+        except NotFound:
+            raise
+        except EngineError:
+            time.sleep(_LOOK_EVERY_S)
+    return work()
 
 
 def look_for_a_while(look: Callable[[], bool]) -> None:

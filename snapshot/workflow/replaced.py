@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from snapshot.engine.client import Engine
+from snapshot.engine.client import Engine, tried_again
 from snapshot.engine.types import Container
 from snapshot.errors import ContainerNotFound
 
@@ -38,6 +38,6 @@ def name_made_free(engine: Engine, name: str) -> Iterator[Container | None]:
         # Asked, not assumed: the call to rename may have been interrupted on either side of its effect.
         with suppress(ContainerNotFound):
             if engine.container(old.id).name != name:
-                engine.rename(old.id, name)
+                tried_again(lambda: engine.rename(old.id, name))
         raise
     engine.remove(old.id)

@@ -182,7 +182,7 @@ def test_three_generations_of_images_give_the_same_tree(sandbox: Sandbox, way: s
     by_engine = by_snap = sandbox.base_image
     scripts = [
         "mkdir /d; echo 1 > /d/kept; echo 1 > /d/gone; ln /d/kept /d/name; echo 1 > /file; ln -s d /link",
-        "rm -r /d /link; mkdir /link; echo 2 > /link/x; echo 2 > /file; mkdir /e; echo 2 > /e/x",
+        "rm -r /d /link; mkdir /link; echo 2 > /link/x; echo 22 > /file; mkdir /e; echo 2 > /e/x",
         "mkdir /d; echo 3 > /d/gone; rm -r /link; ln -s e /link; rm /file; mkdir /file; rm -r /e; mkdir /e",
     ]
     for number, script in enumerate(scripts):

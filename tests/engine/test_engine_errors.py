@@ -516,7 +516,7 @@ def test_ctrl_c_at_any_point_leaves_everything_as_it_was(
         assert proxy.stopped.wait(20)
         process.send_signal(signal.SIGINT)
         status, stdout, stderr = finished(process)
-    assert (status, stdout) == (130, "")
+    assert (status, stdout) == (130, ""), stderr
     assert sentences(stderr)[0] == "Stopped by Ctrl-C."
     assert containers(sandbox.client) == before
     assert sandbox.new_images() == set()

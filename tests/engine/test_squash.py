@@ -21,8 +21,9 @@ from trees import Node, tree_of
 pytestmark = pytest.mark.engine
 
 #: What is done in each generation, in a folder of the case's own; the last one is not committed before.
+#: Over an engine's API an edit that keeps size and second is not seen, so there is none.
 CASES = {
-    "Q02 added": ("echo 1 > x", "echo 2 > x; echo y > y", "rm x y", "echo 3 > x"),
+    "Q02 added": ("echo 1 > x", "echo 22 > x; echo y > y", "rm x y", "echo 3 > x"),
     "Q02 of the base": ("echo 1 > b/file", "rm b/file", "echo 2 > b/file", "chmod 600 b/file"),
     "Q02 gone": ("rm -r b/tree b/gone", "rm b/dir/child", "touch b/new", "rm b/new"),
     "Q02 gone and back": ("rm -r b/tree", "mkdir -p b/tree/deep", "echo x > b/tree/deep/file", "true"),
