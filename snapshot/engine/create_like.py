@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,9 +11,8 @@ from urllib.parse import quote
 import docker
 
 from snapshot.engine.failures import raise_for_refusal
-from snapshot.engine.types import Config
+from snapshot.engine.types import Config, is_anonymous_volume
 
-_ANONYMOUS = re.compile("[0-9a-f]{64}")
 #: What a user can ask of a network; the rest of an inspect answer is what came of it.
 _ASKED_OF_A_NETWORK = ("IPAMConfig", "Links", "DriverOpts", "GwPriority")
 # Podman adds these to the variables of every container.
@@ -189,11 +187,11 @@ def _undo_what_podman_adds(
     anonymous = {
         mount["Destination"]
         for mount in answer.get("Mounts") or ()
-        if mount.get("Type") == "volume" and _ANONYMOUS.fullmatch(mount.get("Name") or "")
+        if mount.get("Type") == "volume" and is_anonymous_volume(mount.get("Name") or "")
     }
     config["Volumes"] = {path: {} for path in sorted((anonymous | set(config["Volumes"])) - base.volumes)}
     host["Binds"] = [
-        bind for bind in host.get("Binds") or () if not _ANONYMOUS.fullmatch(bind.partition(":")[0])
+        bind for bind in host.get("Binds") or () if not is_anonymous_volume(bind.partition(":")[0])
     ]
     host["Ulimits"] = [
         {**limit, "Name": limit["Name"].removeprefix("RLIMIT_").lower()}

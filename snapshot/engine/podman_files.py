@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import re
 import secrets
 import tarfile
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -23,6 +22,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import IO, TYPE_CHECKING, NamedTuple, cast
 
 from snapshot.engine.files import ContainerFiles
+from snapshot.engine.processes import as_podman_takes_it
 from snapshot.engine.types import Change, ChangeKind, ContainerSpec, PathStat
 from snapshot.errors import EngineError, EngineGone, EngineUnreachable, PathNotFound
 
@@ -44,7 +44,6 @@ _ITS_OWN = frozenset(
         "/run/secrets",
     }
 )
-_GLOB = re.compile(rb"[?\[\\]")
 _PIECE_BYTES = 1 << 20
 #: As snapshot.image.record has it: a container with this label is nobody's.
 _HELPER_LABEL = "io.github.docker-snap.helper"
@@ -108,8 +107,7 @@ class PodmanFiles(ContainerFiles):
             yield stream
 
     def _encoded(self, path: str) -> bytes:
-        # Podman takes it for a pattern.
-        return _GLOB.sub(rb"\\\g<0>", super()._encoded(path))
+        return super()._encoded(as_podman_takes_it(path))
 
     def _listed_by_podman(self) -> list[Change]:
         try:

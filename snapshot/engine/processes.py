@@ -292,8 +292,7 @@ class Processes:
             self._wire.upload("PUT", f"{_of(container_id)}/archive", chunks, params=params, subject=path)
 
     def _path_params(self, path: str) -> Mapping[str, str]:
-        # Podman takes it for a pattern.
-        return {"path": re.sub(_GLOB, r"\\\g<0>", path) if self._wire.is_podman else path}
+        return {"path": as_podman_takes_it(path) if self._wire.is_podman else path}
 
     def _resize(self, path: str, size: TerminalSize) -> bool:
         try:
@@ -303,6 +302,11 @@ class Processes:
         except EngineError:
             return False
         return True
+
+
+def as_podman_takes_it(path: str) -> str:
+    """A path in a container for Podman's archive calls, which take it for a pattern."""
+    return re.sub(_GLOB, r"\\\g<0>", path)
 
 
 def _console_size(spec: ExecSpec) -> Mapping[str, object]:

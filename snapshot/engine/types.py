@@ -262,6 +262,16 @@ class Mount(NamedTuple):
     source: str
     destination: str
 
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether it is a volume that nobody gave a name: it goes with its container."""
+        return self.kind == "volume" and is_anonymous_volume(self.source)
+
+
+def is_anonymous_volume(name: str) -> bool:
+    """Whether an engine made up the name of a volume: 64 hex digits (Docker, Podman)."""
+    return len(name) == 64 and set(name) <= set("0123456789abcdef")
+
 
 @dataclass(frozen=True)
 class Container:

@@ -10,7 +10,7 @@ from snapshot.engine.processes import Processes
 from snapshot.engine.types import Container
 from snapshot.errors import EngineUnreachable, SnapError
 from snapshot.journal.journal import Journal
-from snapshot.journal.marks import Look
+from snapshot.journal.marks import EMPTY_LOOK, Look
 from snapshot.journal.redaction import redacted_argv
 from snapshot.journal.step import Copied, Step
 from snapshot.workflow.look import take_look
@@ -110,15 +110,11 @@ class StepKeeper:
         self._begun_s = 0.0
 
     def __enter__(self) -> StepKeeper:
-        before = Look({}, True) if self._is_new else self._look()
-        started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        before = EMPTY_LOOK if self._is_new else self._look()
         self._begun_s = time.monotonic()
         try:
             self.number = self._journal.begin(
-                self.draft._replace(started=started),
-                before,
-                name=self.container.name,
-                image_id=self.container.image_id,
+                self.draft, before, name=self.container.name, image_id=self.container.image_id
             )
         except (OSError, SnapError) as error:
             self.failure = f"the step is not in the journal: {error}"

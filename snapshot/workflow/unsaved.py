@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -12,8 +11,6 @@ from snapshot.errors import ImageNotFound, Refused
 from snapshot.journal.marks import step_changes
 from snapshot.workflow.look import take_look
 from snapshot.workflow.steps import journal_of
-
-_ANONYMOUS = re.compile("[0-9a-f]{64}")
 
 
 class Unsaved(NamedTuple):
@@ -87,11 +84,7 @@ def unsaved(engine: Engine, container: Container) -> Unsaved:
 
 def loss_of(engine: Engine, container: Container) -> Loss:
     """What would go with the container."""
-    volumes = tuple(
-        mount.destination
-        for mount in container.mounts
-        if mount.kind == "volume" and _ANONYMOUS.fullmatch(mount.source)
-    )
+    volumes = tuple(mount.destination for mount in container.mounts if mount.is_anonymous)
     return Loss(container, unsaved(engine, container), volumes, container.is_up)
 
 

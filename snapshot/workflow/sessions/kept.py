@@ -8,7 +8,7 @@ from pathlib import Path
 
 from snapshot.errors import InvalidInput, SnapError
 from snapshot.journal.step import Step
-from snapshot.workflow.state import state_folder
+from snapshot.workflow.steps import journal_of
 
 _CONTAINER_ID = re.compile(r"[0-9a-f]{12,64}")
 _NAME = re.compile(r"[0-9]{1,9}\.cast")
@@ -57,4 +57,4 @@ def _path(container_id: str, step: Step) -> Path | None:
 def _folder(container_id: str) -> Path:
     if not _CONTAINER_ID.fullmatch(container_id):
         raise ValueError(f"{container_id!r} is no ID of a container")
-    return state_folder() / "sessions" / container_id
+    return journal_of(container_id).sessions_folder
