@@ -23,6 +23,7 @@ _VARYING = [
     (re.compile(r"\b[0-9a-f]{12,64}\b"), "ID"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+Z?)?Z?"), "TIME"),
     (re.compile(r"\b\d+\.\d+ s\b"), "SECONDS s"),
+    (re.compile(r"\bmtime = \d+"), "mtime = TIME"),
     (re.compile(r"(About )?(a|an|\d+) (second|minute|hour)s? ago|Less than a second ago"), "SOME TIME ago"),
     (re.compile(r"docker-snap \d+\.\d+\.\d+"), "docker-snap VERSION"),
     (re.compile(r" +"), " "),

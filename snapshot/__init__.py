@@ -13,15 +13,39 @@ if TYPE_CHECKING:
     from snapshot.api import Snapshots as Snapshots
     from snapshot.errors import SnapError as SnapError
     from snapshot.image.config_edits import ConfigEdits as ConfigEdits
+    from snapshot.recipe.toml_reader import load_recipe as load_recipe
+    from snapshot.recipe.words import instructions_of as instructions_of
     from snapshot.workflow.commit import CommitOptions as CommitOptions
+    from snapshot.workflow.making import MakingOptions as MakingOptions
+    from snapshot.workflow.patch import PatchOptions as PatchOptions
+    from snapshot.workflow.rebase import RebaseOptions as RebaseOptions
+    from snapshot.workflow.replay import ReplayOptions as ReplayOptions
 
-__all__ = ["CommitOptions", "ConfigEdits", "SnapError", "Snapshots", "__version__"]
+__all__ = [
+    "CommitOptions",
+    "ConfigEdits",
+    "MakingOptions",
+    "PatchOptions",
+    "RebaseOptions",
+    "ReplayOptions",
+    "SnapError",
+    "Snapshots",
+    "__version__",
+    "instructions_of",
+    "load_recipe",
+]
 
 _HOMES = {
     "CommitOptions": "snapshot.workflow.commit",
     "ConfigEdits": "snapshot.image.config_edits",
+    "MakingOptions": "snapshot.workflow.making",
+    "PatchOptions": "snapshot.workflow.patch",
+    "RebaseOptions": "snapshot.workflow.rebase",
+    "ReplayOptions": "snapshot.workflow.replay",
     "SnapError": "snapshot.errors",
     "Snapshots": "snapshot.api",
+    "instructions_of": "snapshot.recipe.words",
+    "load_recipe": "snapshot.recipe.toml_reader",
 }
 
 

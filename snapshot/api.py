@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
+from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
 
 from snapshot.engine.client import Engine
 from snapshot.engine.process_types import ExecSpec
 from snapshot.engine.types import ContainerSpec
+from snapshot.recipe.document import Recipe
+from snapshot.recipe.instructions import Instruction
 from snapshot.workflow.attach import attach
 from snapshot.workflow.checks import Check
 from snapshot.workflow.commit import CommitOptions, CommitResult, commit
@@ -18,21 +21,35 @@ from snapshot.workflow.diff import diff
 from snapshot.workflow.difference import Difference
 from snapshot.workflow.engine import EngineReport, describe_engine
 from snapshot.workflow.exec import exec_
+from snapshot.workflow.export.diff_file import DiffExport, export_diff
+from snapshot.workflow.export.dockerfile import DockerfileExport, export_dockerfile
+from snapshot.workflow.export.import_diff import import_diff
+from snapshot.workflow.export.oci_layout import OciExport, export_oci
 from snapshot.workflow.family import Relative, family
 from snapshot.workflow.log import Log, log
 from snapshot.workflow.ls import Listing, ls
+from snapshot.workflow.making import MadeImage, MakingOptions
 from snapshot.workflow.named import usable_container
+from snapshot.workflow.patch import PatchOptions, PatchResult, patch
+from snapshot.workflow.patching.player import PlaySettings
+from snapshot.workflow.patching.running import RunSettings
 from snapshot.workflow.progress import SILENT, Progress
 from snapshot.workflow.ps import ListedContainer, ps
+from snapshot.workflow.pulling import PullPolicy
+from snapshot.workflow.rebase import RebaseOptions, RebaseResult, rebase
+from snapshot.workflow.recipe_of import recipe_of
+from snapshot.workflow.replay import ReplayOptions, ReplayResult, replay
 from snapshot.workflow.reset import Reset, reset
 from snapshot.workflow.rm import Removal, rm
-from snapshot.workflow.run import PullPolicy, RunResult, run
+from snapshot.workflow.run import RunResult, run
 from snapshot.workflow.sessions.connection import SessionResult
 from snapshot.workflow.sessions.recording import RecordingPlace
 from snapshot.workflow.sessions.streams import OutputSink, Sitting, Streams
 from snapshot.workflow.show import ContainerView, ImageView, show
+from snapshot.workflow.squash import squash
 from snapshot.workflow.start import Started, start
 from snapshot.workflow.stop import Stopped, stop
+from snapshot.workflow.undo import Undone, undo
 from snapshot.workflow.verify import Verification, verify
 
 
@@ -236,6 +253,65 @@ class Snapshots:
     ) -> CommitResult:
         """Make an image of a container's changes; see :func:`snapshot.workflow.commit.commit`."""
         return commit(self._engine, container, image, options, progress=self._progress)
+
+    def patch(
+        self,
+        image: str,
+        instructions: Sequence[Instruction],
+        target: str | None = None,
+        options: PatchOptions | None = None,
+        settings: PlaySettings | None = None,
+    ) -> PatchResult:
+        """Make an image of another one, with edits; see :func:`snapshot.workflow.patch.patch`."""
+        played = settings or PlaySettings(RunSettings({}))
+        return patch(self._engine, image, instructions, target, played, options, progress=self._progress)
+
+    def replay(
+        self,
+        recipe: Recipe,
+        target: str | None = None,
+        options: ReplayOptions | None = None,
+        settings: PlaySettings | None = None,
+    ) -> ReplayResult:
+        """Play a recipe; see :func:`snapshot.workflow.replay.replay`."""
+        played = settings or PlaySettings(RunSettings({}))
+        return replay(self._engine, recipe, target, played, options, progress=self._progress)
+
+    def recipe(self, image: str, contents_folder: Path | None = None) -> Recipe:
+        """The steps of an image as a recipe; see :func:`snapshot.workflow.recipe_of.recipe_of`."""
+        return recipe_of(self._engine, image, contents_folder)
+
+    def rebase(
+        self, image: str, onto: str, target: str | None = None, options: RebaseOptions | None = None
+    ) -> RebaseResult:
+        """Carry an image's changes to another base; see :func:`snapshot.workflow.rebase.rebase`."""
+        return rebase(self._engine, image, onto, target, options, progress=self._progress)
+
+    def squash(
+        self, image: str, target: str | None = None, options: MakingOptions | None = None
+    ) -> MadeImage:
+        """Fold the layers that snap added; see :func:`snapshot.workflow.squash.squash`."""
+        return squash(self._engine, image, target, options, progress=self._progress)
+
+    def export_dockerfile(self, image: str, folder: Path) -> DockerfileExport:
+        """Write a Dockerfile that builds the same; see :mod:`snapshot.workflow.export.dockerfile`."""
+        return export_dockerfile(self._engine, image, folder, progress=self._progress)
+
+    def export_oci(self, image: str, path: Path) -> OciExport:
+        """Write an OCI image layout; see :mod:`snapshot.workflow.export.oci_layout`."""
+        return export_oci(self._engine, image, path, progress=self._progress)
+
+    def export_diff(self, image: str, path: Path) -> DiffExport:
+        """Write what a snapshot changed; see :mod:`snapshot.workflow.export.diff_file`."""
+        return export_diff(self._engine, image, path, progress=self._progress)
+
+    def import_diff(self, path: Path, base: str, target: str | None = None) -> MadeImage:
+        """Make the image of an exported difference; see :mod:`snapshot.workflow.export.import_diff`."""
+        return import_diff(self._engine, path, base, target, progress=self._progress)
+
+    def undo(self, name: str) -> Undone:
+        """Set a name back to the earlier image; see :func:`snapshot.workflow.undo.undo`."""
+        return undo(self._engine, name)
 
     def verify(
         self, image: str, checks: Sequence[Check] = (), *, deep: bool = False, base: str = ""

@@ -245,7 +245,7 @@ def _changeset(
             changes[item.path] = item
     ordered = sorted(changes.values(), key=lambda change: component_order(change.path))
     return Changeset(
-        changes=tuple(_without_what_a_file_replaced(ordered)),
+        changes=tuple(without_what_a_file_replaced(ordered)),
         engine_paths=tuple(change.path for change in engine_paths),
     )
 
@@ -258,7 +258,7 @@ def _with_entries(reader: ChangeReader, change: Change, entries: Sequence[FileEn
     return [PathChange(change.kind, change.path, Skipped(change.path, reader.why_absent(change.path)))]
 
 
-def _without_what_a_file_replaced(ordered: Sequence[PathChange]) -> Iterator[PathChange]:
+def without_what_a_file_replaced(ordered: Sequence[PathChange]) -> Iterator[PathChange]:
     """Leave out what stood below what is a folder no more: the engine lists it, and it says nothing."""
     no_folders: set[str] = set()
     for change in ordered:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from snapshot.changeset.entry import FileType
-from snapshot.changeset.member import Chunk
+from snapshot.changeset.member import Chunk, sha256_of
 from snapshot.changeset.source import FileSource
 from snapshot.changeset.tar_reader import read_members
 from snapshot.errors import EngineError, PathNotFound
@@ -66,13 +65,10 @@ def open_file(source: FileSource, path: str) -> Iterator[Iterable[Chunk]]:
         yield member.content()
 
 
-def sha256_of(source: FileSource, path: str) -> str:
+def sha256_at(source: FileSource, path: str) -> str:
     """Hex sha256 of a regular file's content; raises :class:`~snapshot.errors.PathNotFound`."""
-    digest = hashlib.sha256()
     with open_file(source, path) as content:
-        for chunk in content:
-            digest.update(chunk)
-    return digest.hexdigest()
+        return sha256_of(content)
 
 
 def file_contains(source: FileSource, path: str, text: bytes) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import stat
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from snapshot.engine.types import ChangeKind
 
@@ -74,6 +74,15 @@ class FileEntry:
     def owner(self) -> str:
         """``UID:GID``."""
         return f"{self.uid}:{self.gid}"
+
+
+def alike(one: FileEntry, other: FileEntry) -> bool:
+    """Whether two entries say the same, but for their names and what their content is."""
+    return _without_names(one) == _without_names(other)
+
+
+def _without_names(entry: FileEntry) -> FileEntry:
+    return replace(entry, path="", sha256="", hard_link="")
 
 
 @dataclass(frozen=True)

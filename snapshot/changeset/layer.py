@@ -1,7 +1,8 @@
 """Writing a layer: a canonical tar in a spool file, hashed while it is written.
 
 The same pieces give the same bytes, in whatever order they came: lexical by path components, as an engine's
-archives are. A stream in that order is written once; any other is written again from what was kept.
+archives are. What came in that order is the layer as it was written; any other layer is put together of what
+was written, each time that it is read.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -20,8 +22,8 @@ from typing import IO
 from snapshot.changeset.entry import FileEntry, FileType
 from snapshot.changeset.member import Chunk, Member
 from snapshot.changeset.paths import component_order
-from snapshot.changeset.tar_header import END, header, padding, whiteout_header
-from snapshot.errors import DiskFull
+from snapshot.changeset.tar_header import END, entry_in_tar, header, padding, whiteout_header
+from snapshot.errors import ContainerUnusable, DiskFull
 
 _PIECE_BYTES = 1 << 20
 
@@ -55,14 +57,20 @@ class Layer:
     ----------
     diff_id:
         ``sha256:…`` of the tar (OCI image spec, ``rootfs.diff_ids``).
+    parts:
+        Gives the tar where it is not what the file holds from beginning to end.
     """
 
     file: IO[bytes]
     size_bytes: int
     diff_id: str
+    parts: Callable[[], Iterator[bytes]] | None = None
 
     def chunks(self) -> Iterator[bytes]:
-        """The tar from its beginning, in pieces of 1 MiB."""
+        """The tar from its beginning, in pieces of about 1 MiB."""
+        if self.parts is not None:
+            yield from self.parts()
+            return
         position = 0
         while chunk := os.pread(self.file.fileno(), _PIECE_BYTES, position):
             yield chunk
@@ -92,7 +100,7 @@ class LayerSpool:
         on_bytes: Callable[[int], None] = lambda _: None,
     ) -> None:
         self._whiteouts = list(reversed(whiteouts))
-        self._latest_mtime_s = latest_mtime_s
+        self.latest_mtime_s = latest_mtime_s
         self._on_bytes = on_bytes
         self._file = _Spool()
         self._written: list[Piece | Whiteout] = []
@@ -120,6 +128,10 @@ class LayerSpool:
             digest.update(chunk)
             self._file.write(chunk)
             self._on_bytes(len(chunk))
+        if self._file.position - offset != entry.size_bytes:
+            raise ContainerUnusable(
+                f"'{entry.path}' was changed while it was read.", "Try again when it rests."
+            )
         self._file.write(padding(entry.size_bytes))
         return self._noted(Piece(_hashed(entry, digest.hexdigest()), member.mtime_s, member.xattrs, offset))
 
@@ -130,15 +142,23 @@ class LayerSpool:
         return self._noted(piece)
 
     def seal(self, pieces: Sequence[Piece | Whiteout]) -> Layer:
-        """The layer that holds ``pieces``, which are in canonical order; closing the spool ends it."""
+        """The layer that holds ``pieces``, which are in canonical order; closing the spool ends it.
+
+        Nothing may be added afterwards.
+        """
         self._flush_whiteouts(None)
         if not self._in_order or self._written != list(pieces):
-            self._write_again(pieces)
+            return self._put_together(pieces)
         self._file.write(END)
         return Layer(self._file.raw, self._file.position, f"sha256:{self._file.hexdigest()}")
 
+    def content(self, piece: Piece) -> Iterator[bytes]:
+        """What a file holds that was added, at any time and as often as wanted."""
+        self._file.flush()
+        yield from self._file.read(piece.offset, piece.entry.size_bytes)
+
     def _mtime_s(self, mtime_s: int) -> int:
-        return mtime_s if self._latest_mtime_s is None else min(mtime_s, self._latest_mtime_s)
+        return mtime_s if self.latest_mtime_s is None else min(mtime_s, self.latest_mtime_s)
 
     def _noted(self, piece: Piece) -> Piece:
         self._written.append(piece)
@@ -150,6 +170,8 @@ class LayerSpool:
             self._flush_whiteouts(key)
         self._in_order = self._in_order and (self._last_key < key or not self._written)
         self._last_key = key
+        if not self._in_order:
+            self._file.hashes = False
 
     def _flush_whiteouts(self, key: list[bytes] | None) -> None:
         while self._whiteouts and (key is None or component_order(self._whiteouts[-1]) < key):
@@ -157,19 +179,38 @@ class LayerSpool:
             self._file.write(whiteout_header(path))
             self._written.append(Whiteout(path))
 
-    def _write_again(self, pieces: Sequence[Piece | Whiteout]) -> None:
-        old, self._file = self._file, _Spool()
-        with old:
-            old.flush()
-            for piece in pieces:
-                if isinstance(piece, Whiteout):
-                    self._file.write(whiteout_header(piece.path))
-                    continue
-                self._file.write(header(piece.entry, self._mtime_s(piece.mtime_s), piece.xattrs))
-                if piece.entry.type is FileType.FILE and not piece.entry.hard_link:
-                    for chunk in old.read(piece.offset, piece.entry.size_bytes):
-                        self._file.write(chunk)
-                    self._file.write(padding(piece.entry.size_bytes))
+    def _put_together(self, pieces: Sequence[Piece | Whiteout]) -> Layer:
+        self._file.flush()
+        parts = partial(_gathered, partial(self._parts, tuple(pieces)))
+        digest = hashlib.sha256()
+        size_bytes = 0
+        for part in parts():
+            digest.update(part)
+            size_bytes += len(part)
+        return Layer(self._file.raw, size_bytes, f"sha256:{digest.hexdigest()}", parts)
+
+    def _parts(self, pieces: Sequence[Piece | Whiteout]) -> Iterator[Chunk]:
+        for piece in pieces:
+            if isinstance(piece, Whiteout):
+                yield whiteout_header(piece.path)
+                continue
+            content = partial(self._file.read, piece.offset, piece.entry.size_bytes)
+            yield from entry_in_tar(piece.entry, self._mtime_s(piece.mtime_s), piece.xattrs, content)
+        yield END
+
+
+def _gathered(parts: Callable[[], Iterator[Chunk]]) -> Iterator[bytes]:
+    """The same bytes, small pieces joined to large ones."""
+    waiting: list[Chunk] = []
+    size = 0
+    for part in parts():
+        waiting.append(part)
+        size += len(part)
+        if size >= _PIECE_BYTES:
+            yield b"".join(waiting)
+            waiting.clear()
+            size = 0
+    yield b"".join(waiting)
 
 
 class _Spool:
@@ -178,15 +219,10 @@ class _Spool:
     def __init__(self) -> None:
         self.raw = tempfile.TemporaryFile(prefix="docker-snap-", buffering=0)  # noqa: SIM115
         self.position = 0
+        self.hashes = True
         self._digest = hashlib.sha256()
         self._waiting: list[Chunk] = []
         self._waiting_bytes = 0
-
-    def __enter__(self) -> _Spool:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def write(self, chunk: Chunk) -> None:
         """Write; small pieces are gathered into large ones."""
@@ -227,7 +263,8 @@ class _Spool:
         self.raw.close()
 
     def _put(self, chunk: Chunk) -> None:
-        self._digest.update(chunk)
+        if self.hashes:
+            self._digest.update(chunk)
         view = memoryview(chunk)
         try:
             while view:

@@ -25,16 +25,21 @@ class ManifestDamaged(ValueError):
 
 def in_an_image(changes: Iterable[PathChange]) -> list[PathChange]:
     """Those changes that an image can hold: sockets and what has gone cannot be in a layer."""
-    return [change for change in changes if change.file or change.kind is ChangeKind.DELETED]
+    return list(filter(_is_in_an_image, changes))
+
+
+def _is_in_an_image(change: PathChange) -> bool:
+    return bool(change.file) or change.kind is ChangeKind.DELETED
 
 
 def manifest_digest(changes: Iterable[PathChange]) -> str:
     """``sha256:…`` over what stands at each changed path, in canonical order.
 
-    Equal changes give an equal digest, whichever container, engine or time they come from.
+    Equal changes give an equal digest, whichever container, engine or time they come from. They are taken one
+    at a time, so an iterator can give more than memory holds.
     """
     digest = hashlib.sha256()
-    for change in in_an_image(changes):
+    for change in filter(_is_in_an_image, changes):
         digest.update(_line([change.path, *_fields(change.file)]))
     return f"sha256:{digest.hexdigest()}"
 

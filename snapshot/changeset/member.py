@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -17,6 +18,14 @@ CAPABILITY = "security.capability"
 def no_content() -> Iterable[Chunk]:
     """The content of whatever is no regular file."""
     return ()
+
+
+def sha256_of(content: Iterable[Chunk]) -> str:
+    """Hex sha256 of a content that comes in pieces."""
+    digest = hashlib.sha256()
+    for piece in content:
+        digest.update(piece)
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

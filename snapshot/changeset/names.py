@@ -1,4 +1,4 @@
-"""Names that no layer can hold."""
+"""Names and marks that mean something else in a layer: that a name is deleted."""
 
 from __future__ import annotations
 
@@ -9,6 +9,26 @@ from snapshot.errors import Refused
 
 WHITEOUT_PREFIX = ".wh."
 
+#: What overlay takes for its own mark that a name is deleted, and for its own attributes (kernel,
+#: ``Documentation/filesystems/overlayfs.rst``).
+OVERLAY_WHITEOUT = "0:0"
+OVERLAY_ATTRIBUTES = "user.overlay."
+
+
+def is_whiteout(path: str) -> bool:
+    """Whether the name of an entry in a layer says that another one is not to be seen."""
+    return posixpath.basename(path).startswith(WHITEOUT_PREFIX)
+
+
+def deleted_by(whiteout: str) -> str:
+    """The path that a whiteout says is not to be seen.
+
+    >>> deleted_by("/etc/.wh.motd")
+    '/etc/motd'
+    """
+    folder, name = posixpath.split(whiteout)
+    return posixpath.join(folder, name.removeprefix(WHITEOUT_PREFIX))
+
 
 def refuse_whiteout_names(paths: Iterable[str]) -> None:
     """Raise :class:`~snapshot.errors.Refused` for a name that would delete another one.
@@ -16,10 +36,9 @@ def refuse_whiteout_names(paths: Iterable[str]) -> None:
     OCI image spec, layer.md, whiteouts: an entry ``.wh.NAME`` says that ``NAME`` is not to be seen.
     """
     for path in paths:
-        name = posixpath.basename(path)
-        if name.startswith(WHITEOUT_PREFIX):
+        if is_whiteout(path):
             raise Refused(
                 f"'{path}' cannot be in an image: its name means that"
-                f" '{name.removeprefix(WHITEOUT_PREFIX)}' is deleted.",
+                f" '{posixpath.basename(deleted_by(path))}' is deleted.",
                 "Rename or remove it in the container, or leave it out with --exclude.",
             )

@@ -29,6 +29,11 @@ ENGINE_FILES = frozenset(
 _SURROGATE_ESCAPE = "[\udc80-\udcff]"
 
 
+def by_bytes(name: str) -> bytes:
+    """A name as the kernel has it: the sort key of names in one folder."""
+    return name.encode("utf-8", "surrogateescape")
+
+
 def component_order(path: str) -> list[bytes]:
     """Sort key of the canonical order: lexical by bytes, a path component at a time.
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from snapshot.changeset.entry import FileType
-from snapshot.changeset.names import WHITEOUT_PREFIX
+from snapshot.changeset.names import deleted_by, is_whiteout
 from snapshot.changeset.paths import component_order
 from snapshot.changeset.tar_reader import read_members
 from snapshot.engine.types import Change, ChangeKind
@@ -50,7 +50,7 @@ def changes_against(
     touched = set()
     for layer in folded:
         _lay(after, layer)
-        touched |= {path for path, _ in layer if not posixpath.basename(path).startswith(WHITEOUT_PREFIX)}
+        touched |= {path for path, _ in layer if not is_whiteout(path)}
     for change in listed:
         if change.kind is ChangeKind.DELETED:
             _remove(after, change.path)
@@ -73,10 +73,10 @@ def _lay(tree: _Tree, layer: LayerNames) -> None:
         if name == _OPAQUE:
             if found := _at(tree, folder):
                 found.clear()
-        elif name.startswith(WHITEOUT_PREFIX):
-            _remove(tree, posixpath.join(folder, name.removeprefix(WHITEOUT_PREFIX)))
+        elif is_whiteout(path):
+            _remove(tree, deleted_by(path))
     for path, is_folder in layer:
-        if posixpath.basename(path).startswith(WHITEOUT_PREFIX):
+        if is_whiteout(path):
             continue
         node = _put(tree, path)
         if not is_folder:

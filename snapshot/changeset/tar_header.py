@@ -9,10 +9,11 @@ mtime alone.
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from zlib import adler32
 
 from snapshot.changeset.entry import FileEntry, FileType
+from snapshot.changeset.member import Chunk
 
 _BLOCK_BYTES = 512
 _NAME_BYTES = 100
@@ -44,6 +45,16 @@ _NO_PREFIX = bytes(155 + 12)
 _REST = _MAGIC_AND_NO_NAMES + _NO_DEVICE + _NO_PREFIX
 # The checksum counts its own eight bytes as spaces.
 _REST_SUM = sum(_REST) + 8 * 0x20
+
+
+def entry_in_tar(
+    entry: FileEntry, mtime_s: int, xattrs: Mapping[str, bytes], content: Callable[[], Iterable[Chunk]]
+) -> Iterator[Chunk]:
+    """An entry as it stands in a tar: its header, and for a file's first name the content in whole blocks."""
+    yield header(entry, mtime_s, xattrs)
+    if entry.type is FileType.FILE and not entry.hard_link:
+        yield from content()
+        yield padding(entry.size_bytes)
 
 
 def header(entry: FileEntry, mtime_s: int, xattrs: Mapping[str, bytes]) -> bytes:

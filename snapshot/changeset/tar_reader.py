@@ -19,7 +19,7 @@ from zlib import adler32
 
 from snapshot.changeset.entry import FileEntry, FileType
 from snapshot.changeset.member import CAPABILITY, Member, no_content
-from snapshot.errors import EngineGone
+from snapshot.errors import EngineGone, SnapError
 
 _BLOCK_BYTES = 512
 _ZEROS = bytes(_BLOCK_BYTES)
@@ -31,6 +31,8 @@ _PIECE_BYTES = 1 << 20
 
 # Go refuses longer ones too (``maxSpecialFileSize``).
 _MOST_EXTENSION_BYTES = 1 << 20
+# An honest tar has a handful, and each is kept to the end.
+_MOST_RECORDS_FOR_ALL = 64
 
 _FILE = FileType.FILE
 _TYPES = {
@@ -63,7 +65,13 @@ class _Damaged(Exception):
     """What is wrong with the stream."""
 
 
-def read_members(stream: IO[bytes], root: str, *, strip: int) -> Iterator[Member]:
+#: Makes an error of what is wrong with a stream.
+Broken = Callable[[str], SnapError]
+
+
+def read_members(
+    stream: IO[bytes], root: str, *, strip: int, broken: Broken | None = None
+) -> Iterator[Member]:
     """The members of a tar stream, paths made absolute.
 
     A file's bytes may be taken by :attr:`Member.content` before the next member is asked for, or left.
@@ -77,19 +85,21 @@ def read_members(stream: IO[bytes], root: str, *, strip: int) -> Iterator[Member
         The path in the container for the names' first ``strip`` components.
     strip:
         1 for the archive of a path (names begin with its last part), 0 for an export or a layer.
+    broken:
+        Makes the error for a stream that is no engine's.
 
-    Raises :class:`~snapshot.errors.EngineGone` where the stream breaks off, is no tar, or holds what would
-    be read wrong: a sparse file, or a name with ``..`` in it.
+    Raises :class:`~snapshot.errors.EngineGone`, or what ``broken`` makes, where the stream breaks off, is no
+    tar, or holds what would be read wrong: a sparse file, or a name with ``..`` in it.
     """
-    return _Reader(stream, root, strip).members()
+    return _Reader(stream, root, strip, broken or partial(_broken, root)).members()
 
 
 class _Reader:
     """A tar stream with its buffer, and how much of the present member is still in front."""
 
-    def __init__(self, stream: IO[bytes], root: str, strip: int) -> None:
+    def __init__(self, stream: IO[bytes], root: str, strip: int, broken: Broken) -> None:
         self._read = stream.read
-        self._root = root
+        self._broken = broken
         self._absolute = _absolute_paths(root, strip)
         self._buffer = b""
         self._position = 0
@@ -127,6 +137,8 @@ class _Reader:
                     raise _Damaged("an extended header is too long")
                 records = _records(flag, b"".join(self._content(self._number, size)))
                 (for_all if flag == b"g" else for_next).update(records)
+                if len(for_all) > _MOST_RECORDS_FOR_ALL:
+                    raise _Damaged("too many global records")
                 continue
             name = name.partition(b"\x00")[0]
             if prefix[0] and magic == b"ustar\x00":
@@ -245,11 +257,12 @@ class _Reader:
             self._left = size
             yield piece
 
-    def _broken(self, reason: str) -> EngineGone:
-        return EngineGone(
-            f"The engine's archive of '{self._root}' broke off or is damaged ({reason}).",
-            "See whether the engine still runs with `snap engine`, then try again.",
-        )
+
+def _broken(root: str, reason: str) -> EngineGone:
+    return EngineGone(
+        f"The engine's archive of '{root}' broke off or is damaged ({reason}).",
+        "See whether the engine still runs with `snap engine`, then try again.",
+    )
 
 
 def _absolute_paths(root: str, strip: int) -> Callable[[str], str]:
@@ -341,7 +354,7 @@ def _records(flag: bytes, content: bytes) -> dict[bytes, bytes]:
         digits = content[position : max(space, position)]
         end = position + int(digits) if digits.isdigit() else 0
         key, equals, value = content[space + 1 : end - 1].partition(b"=")
-        if not (space < end <= len(content) and content[end - 1] == 0x0A and key and equals):
+        if not (position < space < end <= len(content) and content[end - 1] == 0x0A and key and equals):
             raise _Damaged("invalid extended header")
         if key.startswith(b"GNU.sparse."):
             raise _Damaged(_SPARSE)

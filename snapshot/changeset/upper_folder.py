@@ -118,7 +118,7 @@ class UpperFolder:
                     first = first_names.setdefault(found.st_ino, path) if seen.is_link_of_many else path
                     if first == path and seen.type == stat.S_IFREG and found.st_size:
                         content = _Content(path, place, found.st_size)
-                    yield _member(path, place, found, seen.xattrs, first, content)
+                    yield member_of_place(path, place, found, seen.xattrs, first, content)
                 finally:
                     if content:
                         content.end()
@@ -178,7 +178,7 @@ def _as_seen(path: str, place: int, seen: Seen) -> os.stat_result:
     return found
 
 
-def _member(
+def member_of_place(
     path: str,
     place: int,
     found: os.stat_result,
@@ -186,6 +186,7 @@ def _member(
     first: str,
     content: Callable[[], Iterator[Chunk]] | None,
 ) -> Member:
+    """What stands at an opened place, with attributes of ``names``; ``first`` is its file's first name."""
     kind = FILE_TYPES[stat.S_IFMT(found.st_mode)]
     xattrs = _xattrs(path, place, names) if names else _NO_XATTRS
     size, target, device = 0, "", ""

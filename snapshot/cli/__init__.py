@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from typing import NoReturn
 
@@ -10,10 +11,14 @@ __all__ = ["snap"]
 
 def snap() -> NoReturn:
     """Run the command line; what goes wrong leaves as one sentence and an exit code."""
-    from snapshot.cli.leaving import leave, prepare, report
-    from snapshot.cli.plain_exec import plain_command, run_plainly
+    try:
+        from snapshot.cli.leaving import leave, prepare, report
+        from snapshot.cli.plain_exec import plain_command, run_plainly
 
-    prepare()
+        prepare()
+    except KeyboardInterrupt:
+        # Nothing is loaded yet that could say more.
+        sys.exit(128 + signal.SIGINT)
     try:
         if plain := plain_command(sys.argv[1:]):
             leave(run_plainly(*plain))

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,33 +12,16 @@ import click
 
 from snapshot.cli.diff import note_mounts
 from snapshot.cli.invocation import Invocation, pass_invocation
-from snapshot.cli.options import format_option, key_value
+from snapshot.cli.made import base_in_words, changes_document, changes_in_words, verified_in_words
+from snapshot.cli.options import format_option, key_value, timestamp_option
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
-from snapshot.journal.step_words import counts_in_words
 
 if TYPE_CHECKING:
     from snapshot.changeset.capture import LeftOut
     from snapshot.changeset.exclusion import Rule
-    from snapshot.image.record import Record
     from snapshot.workflow.commit import CommitResult
 
-_LAST_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that RFC 3339 can write
 _IGNORE_FILE = Path(".snapignore")
-
-
-def _moment(text: str) -> int:
-    """Seconds since 1970, or RFC 3339, as whole seconds since 1970."""
-    if re.fullmatch("[0-9]{1,12}", text):
-        if int(text) > _LAST_S:
-            raise click.BadParameter(f"{text!r} is after the year 9999.")
-        return int(text)
-    try:
-        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is no time: 1767225600, or 2026-01-01T00:00:00Z.") from None
-    if moment.tzinfo is None:
-        raise click.BadParameter(f"{text!r} names no time zone: add Z for UTC, or +02:00.")
-    return int(moment.timestamp())
 
 
 def _show_junk(context: click.Context, _parameter: click.Parameter, asked: bool) -> None:
@@ -104,14 +85,7 @@ def _ignored() -> list[Rule]:
     help="Put the recording of a step into the image.",
 )
 @click.option("--squash", is_flag=True, help="Fold the layers that snap added to the base into one.")
-@click.option(
-    "--timestamp",
-    type=_moment,
-    envvar="SOURCE_DATE_EPOCH",
-    metavar="TIME",
-    help="Take this for now, and for newer files' times: seconds since 1970, or as 2026-01-31T12:00:00Z."
-    "  [env: SOURCE_DATE_EPOCH]",
-)
+@timestamp_option
 @click.option(
     "--method",
     type=click.Choice(["auto", "sealed", "engine"]),
@@ -242,17 +216,6 @@ def command(
     _note_surprises(result, quiet)
 
 
-def changes_in_words(record: Record) -> str:
-    """``1 added, 2 changed, 1,024 bytes``."""
-    words = counts_in_words(record.added, record.changed, record.deleted)
-    return f"{words}, {count(record.size_bytes, 'byte')}" if words else "none"
-
-
-def base_in_words(record: Record) -> str:
-    """The base's name and the beginning of its digest."""
-    return f"{printable(record.base.name) or 'no name'} ({short_id(record.base.digest)})"
-
-
 def _check_can_be_written(path: Path | None) -> None:
     """Find out before an image is made whether its ID can be written down."""
     folder = path.absolute().parent if path else Path()
@@ -264,10 +227,9 @@ def _rows(result: CommitResult) -> list[list[str]]:
     record = result.record
     if result.output:
         made = ["file", f"{printable(str(result.output))}, {count(result.output.stat().st_size, 'byte')}"]
-    elif result.verification is None:
-        made = ["verified", "no, as asked"]
     else:
-        made = ["verified", f"yes, {count(len(result.verification.findings), 'check')} passed"]
+        verification = result.verification
+        made = ["verified", verified_in_words(len(verification.findings) if verification else None)]
     return [
         ["image", result.name or "no name"],
         ["id", result.image_id],
@@ -331,13 +293,7 @@ def _document(result: CommitResult) -> dict[str, Any]:
         "container": {"id": result.container.id, "name": result.container.name},
         "base": {"name": record.base.name, "id": record.base.id, "digest": record.base.digest},
         "created": record.created,
-        "changes": {
-            "added": record.added,
-            "changed": record.changed,
-            "deleted": record.deleted,
-            "size_bytes": record.size_bytes,
-            "digest": record.manifest_digest,
-        },
+        "changes": changes_document(record),
         "method": record.method,
         "fell_back": result.fell_back or None,
         "layer": record.diff_id or None,

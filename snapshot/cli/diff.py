@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,7 +70,7 @@ def command(
     elif quiet:
         click.echo("".join(f"{printable(change.path)}\n" for change in changes), nl=False)
     elif changes:
-        click.echo(table([_row(change) for change in changes], right=(4,)))
+        click.echo(changes_table(changes))
     else:
         note(_nothing_in_words(difference, alone=other is None))
     for text in difference.notes:
@@ -105,6 +106,11 @@ def change_document(change: PathChange) -> dict[str, Any]:
         "device": file.device,
     }
     return document | {name: value for name, value in optional.items() if value}
+
+
+def changes_table(changes: Iterable[PathChange]) -> str:
+    """Changes as people read them, a line each."""
+    return table([_row(change) for change in changes], right=(4,))
 
 
 def _row(change: PathChange) -> list[str]:

@@ -50,7 +50,8 @@ def report(error: BaseException, *, debug: bool) -> int:
     if debug:
         import traceback
 
-        traceback.print_exception(error)
+        told = "".join(traceback.format_exception(error)).splitlines()
+        print("\n".join(map(printable, told)), file=sys.stderr)
     known = _as_snap_error(error)
     lines = [f"snap: {printable(known.what)}"]
     if isinstance(known, VerificationFailed):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from snapshot.cli.family import named_in_words, print_family
 from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option
-from snapshot.cli.text import note, print_json, printable, short_id, table
+from snapshot.cli.text import count, note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
     from snapshot.image.generations import Generation
@@ -30,6 +31,13 @@ if TYPE_CHECKING:
 @click.option("--speed", type=float, default=1.0, show_default=True, help="How many times as fast to play.")
 @click.option("--idle-limit", type=float, metavar="SECONDS", help="Cut longer pauses to this.")
 @click.option("--text", is_flag=True, help="Print what that recording shows as plain text.")
+@click.option("--recipe", is_flag=True, help="Write the steps of an image as a recipe for `snap replay`.")
+@click.option(
+    "--files",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="Put its larger contents there; by default into FILE.files where the recipe goes to FILE.toml.",
+)
 @click.argument("name", metavar="[IMAGE|CONTAINER]", required=False)
 @pass_invocation
 def command(
@@ -43,6 +51,8 @@ def command(
     speed: float,
     idle_limit: float | None,
     text: bool,
+    recipe: bool,
+    files: Path | None,
     name: str | None,
 ) -> None:
     """Show the steps that made an image or a container, newest last.
@@ -53,11 +63,18 @@ def command(
     \b
     $ snap log ch03-change
     $ snap log --session 2 --play ch03
+    $ snap log ch03-change --recipe > ch03.toml
     """
     _check_together(quiet=quiet, graph=graph, number=number, play=play, text=text, name=name)
+    _check_recipe(recipe, files, others=quiet or verbose or graph or number or output_format == "json")
     from snapshot.workflow.log import log
 
     engine = invocation.engine()
+    if name and recipe:
+        from snapshot.cli.recipe import print_recipe
+
+        print_recipe(engine, name, files)
+        return
     found = log(engine, name) if name else None
     if found and found.shares_name:
         note(f"'{name}' names an image too; give its ID or a tag to see that")
@@ -86,6 +103,13 @@ def _check_together(
         raise click.UsageError("--play and --text exclude each other.")
     if graph and (quiet or number):
         raise click.UsageError("--graph draws images; it knows neither --quiet nor --session.")
+
+
+def _check_recipe(recipe: bool, files: Path | None, *, others: object) -> None:
+    if recipe and others:
+        raise click.UsageError("--recipe writes TOML, and knows none of the options for showing steps.")
+    if files and not recipe:
+        raise click.UsageError("--files belongs to --recipe.")
 
 
 def _print_recording(
@@ -161,7 +185,7 @@ def _lines(
 
             lines.append(f"  {earlier_in_words(summed_up)} {'is' if summed_up == 1 else 'are'} summed up")
         elif not steps:
-            lines.append("  no steps are known")
+            lines.append("  it records no steps")
         for step in steps:
             lines.append(f"  {next(waiting)}")
             lines += [f"        {line}" for line in (_details(step) if verbose else ())]
@@ -199,7 +223,7 @@ def _details(step: Step) -> list[str]:
     if changes and not lines and any(changes[:3]):
         lines.append("too many changes to be listed")
     lines += [
-        f"copied {printable(file.path)}, {file.size_bytes:,} bytes, sha256:{printable(file.sha256)}"
+        f"copied {printable(file.path)}, {count(file.size_bytes, 'byte')}, sha256:{printable(file.sha256)}"
         for file in step.copied
     ]
     if changes and not changes.exact:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snapshot.cli.commit import base_in_words, changes_in_words
 from snapshot.cli.invocation import Invocation, pass_invocation
+from snapshot.cli.made import base_in_words, changes_in_words
 from snapshot.cli.options import format_option
 from snapshot.cli.text import note, print_json, printable, short_id, table
 

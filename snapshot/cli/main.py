@@ -14,7 +14,8 @@ from snapshot.cli.invocation import Invocation
 from snapshot.cli.leaving import report
 from snapshot.errors import OutputClosed
 
-#: Verb -> what it does. Each stands in ``snapshot.cli.<verb>`` as ``command``, loaded when it is asked for.
+#: Verb -> what it does. Each stands in ``snapshot.cli.<verb>`` as ``command`` (``-`` is ``_`` there), loaded
+#: when it is asked for.
 VERBS = {
     "run": "Start a named container that is kept.",
     "exec": "Run a command in a running container.",
@@ -27,9 +28,17 @@ VERBS = {
     "rm": "Remove containers, and ask where that loses changes.",
     "diff": "Show what a container or an image changed.",
     "commit": "Make an image of a container's changes.",
+    "patch": "Change an image, in most cases without starting any container.",
+    "replay": "Make an image from a recipe, and say how it differs from the first one.",
+    "rebase": "Carry the changes of an image to another base image.",
+    "squash": "Fold the layers that snap added to an image into one.",
+    "undo": "Set a name back to the image that its image was made from.",
     "verify": "Hold an image against its record and your own checks.",
     "ls": "List the containers and images that snap made.",
     "log": "Show the steps that made an image or a container.",
+    "export": "Write an image as a Dockerfile, an OCI layout or a difference.",
+    "import-diff": "Make an image of a difference that was exported elsewhere.",
+    "cache": "List the kept results of steps, or clear them away.",
     "show": "Show what a snapshot or a container is.",
     "engine": "Say which engine is used, and why that one.",
 }
@@ -44,7 +53,7 @@ class _Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command = import_module(f"snapshot.cli.{cmd_name}").command
+        command = import_module(f"snapshot.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

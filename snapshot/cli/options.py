@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 _RECORD, _CAST = "--record", ".cast"
+_LAST_S = 253_402_300_799  # 9999-12-31T23:59:59Z, the last one that RFC 3339 can write
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
@@ -22,6 +25,33 @@ def format_option(function: _Function) -> _Function:
         default="table",
         show_default=True,
         help="A table for people, or one JSON document.",
+    )(function)
+
+
+def moment(text: str) -> int:
+    """Seconds since 1970, or RFC 3339, as whole seconds since 1970."""
+    if re.fullmatch("[0-9]{1,12}", text):
+        if int(text) > _LAST_S:
+            raise click.BadParameter(f"{text!r} is after the year 9999.")
+        return int(text)
+    try:
+        found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no time: 1767225600, or 2026-01-01T00:00:00Z.") from None
+    if found.tzinfo is None:
+        raise click.BadParameter(f"{text!r} names no time zone: add Z for UTC, or +02:00.")
+    return int(found.timestamp())
+
+
+def timestamp_option(function: _Function) -> _Function:
+    """``--timestamp TIME``, or ``SOURCE_DATE_EPOCH``: whole seconds since 1970, or ``None``."""
+    return click.option(
+        "--timestamp",
+        type=moment,
+        envvar="SOURCE_DATE_EPOCH",
+        metavar="TIME",
+        help="Take this for now, and for newer files' times: seconds since 1970, or as 2026-01-31T12:00:00Z."
+        "  [env: SOURCE_DATE_EPOCH]",
     )(function)
 
 
@@ -155,6 +185,18 @@ def key_value(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE.")
     return key, value
+
+
+def variable(text: str) -> tuple[str, str]:
+    """``KEY=VALUE``, or ``KEY`` with its value from here, where it has to be set."""
+    name, equals, value = text.partition("=")
+    if not name:
+        raise click.BadParameter(f"{text!r} is not of the form KEY=VALUE.")
+    if not equals:
+        if name not in os.environ:
+            raise click.BadParameter(f"{name!r} is not set here: write it as KEY=VALUE.")
+        value = os.environ[name]
+    return name, value
 
 
 def variables_from_file(path: Path, environ: Mapping[str, str] | None = None) -> list[str]:

@@ -81,7 +81,8 @@ def command(
     from snapshot.cli.afterwards import tell_after, tell_how_to_get_a_shell
     from snapshot.cli.sitting import need_terminal, sitting, window_size
     from snapshot.engine.types import ContainerSpec
-    from snapshot.workflow.run import PullPolicy, run
+    from snapshot.workflow.pulling import PullPolicy
+    from snapshot.workflow.run import run
 
     if not detach:
         need_terminal(tty=tty, stdin=interactive)

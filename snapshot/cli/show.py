@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from snapshot.cli.commit import base_in_words, changes_in_words
 from snapshot.cli.diff import change_document
 from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.ls import container_document
+from snapshot.cli.made import base_in_words, changes_in_words
 from snapshot.cli.options import format_option
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
 
@@ -96,7 +96,7 @@ def _image_rows(view: ImageView) -> list[tuple[str, str]]:
 def _layer_in_words(record: Record) -> str:
     if record.method != "sealed":
         return "made by the engine"
-    return record.diff_id or "none was added"
+    return ", ".join(record.added_layers) or "none was added"
 
 
 def _container_document(view: ContainerView) -> dict[str, Any]:

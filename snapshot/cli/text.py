@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from snapshot.journal.printable import printable as printable
+from snapshot.journal.printable import shortened as shortened
 
 _COLOURS = {"A": "green", "C": "yellow", "D": "red", "ok": "green", "FAIL": "red"}
 

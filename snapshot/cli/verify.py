@@ -14,7 +14,8 @@ from snapshot.cli.text import coloured, count, note, print_json, printable, tabl
 from snapshot.errors import VerificationFailed
 
 if TYPE_CHECKING:
-    from snapshot.workflow.checks import Check, Finding
+    from snapshot.workflow.checks import Check
+    from snapshot.workflow.findings import Finding
     from snapshot.workflow.verify import Verification
 
 

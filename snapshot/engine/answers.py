@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from typing import Any, TypeVar
 
+from snapshot.engine.refusals import gone
 from snapshot.engine.times import whole_seconds
 from snapshot.engine.types import (
     Change,
@@ -20,12 +22,36 @@ from snapshot.engine.types import (
     PathStat,
 )
 
+_T = TypeVar("_T")
+
 #: What an engine says of a path stands in this header.
 PATH_STAT_HEADER = "x-docker-container-path-stat"
 
 _KINDS = {0: ChangeKind.CHANGED, 1: ChangeKind.ADDED, 2: ChangeKind.DELETED}
 
 
+def _known(read: Callable[[Any], _T]) -> Callable[[Any], _T]:
+    """A reading of an answer that says of one in another form that it is none of an engine's."""
+
+    @wraps(read)
+    def reading(answer: Any) -> _T:
+        try:
+            return read(answer)
+        except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
+            raise gone("its answer is of another form than an engine's") from error
+
+    return reading
+
+
+@_known
+def read_items(answer: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The objects of a list, from any answer that is one."""
+    if not isinstance(answer, list) or not all(isinstance(item, dict) for item in answer):
+        raise TypeError("no list of objects")
+    return answer
+
+
+@_known
 def read_version(answer: Mapping[str, Any]) -> EngineVersion:
     """What an engine is, from ``GET /version``."""
     components = {part.get("Name") for part in answer.get("Components") or ()}
@@ -38,8 +64,10 @@ def read_version(answer: Mapping[str, Any]) -> EngineVersion:
     )
 
 
+@_known
 def read_image(answer: Mapping[str, Any]) -> Image:
     """An image, from ``GET /images/NAME/json``."""
+    upper, lowers = _overlay_folders(answer)
     return Image(
         id=answer["Id"],
         tags=tuple(_familiar(name) for name in answer.get("RepoTags") or ()),
@@ -55,7 +83,17 @@ def read_image(answer: Mapping[str, Any]) -> Image:
         config=Config.from_api(answer.get("Config")),
         os_version=answer.get("OsVersion") or "",
         descriptor=_descriptor(answer.get("Descriptor")),
+        upper_folder=upper,
+        lower_folders=lowers,
     )
+
+
+def _overlay_folders(answer: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Where an overlay driver keeps the upper and the lower folders, of an image or a container."""
+    driver = answer.get("GraphDriver") or {}
+    folders = driver.get("Data") or {} if driver.get("Name") in {"overlay", "overlay2"} else {}
+    lowers = folders.get("LowerDir") or ""
+    return folders.get("UpperDir") or "", tuple(lowers.split(":")) if lowers else ()
 
 
 def _familiar(name: str) -> str:
@@ -69,11 +107,11 @@ def _descriptor(answer: Mapping[str, Any] | None) -> Descriptor | None:
     return Descriptor(answer.get("mediaType") or "", answer["digest"], answer.get("size") or 0)
 
 
+@_known
 def read_container(answer: Mapping[str, Any]) -> Container:
     """A container, from ``GET /containers/NAME/json``."""
     state = answer["State"]
-    driver = answer.get("GraphDriver") or {}
-    folders = driver.get("Data") or {} if driver.get("Name") in {"overlay", "overlay2"} else {}
+    upper, lowers = _overlay_folders(answer)
     return Container(
         id=answer["Id"],
         name=answer["Name"].removeprefix("/"),
@@ -96,13 +134,14 @@ def read_container(answer: Mapping[str, Any]) -> Container:
             Mount(kind="tmpfs", source="", destination=path)
             for path in (answer.get("HostConfig") or {}).get("Tmpfs") or ()
         ),
-        upper_folder=folders.get("UpperDir") or "",
-        lower_folders=tuple((folders.get("LowerDir") or "").split(":")) if folders.get("LowerDir") else (),
+        upper_folder=upper,
+        lower_folders=lowers,
         tty=bool(answer["Config"].get("Tty")),
         stdin=bool(answer["Config"].get("OpenStdin")),
     )
 
 
+@_known
 def read_changes(answer: Sequence[Mapping[str, Any]] | None) -> list[Change]:
     """What a container changed, from ``GET /containers/NAME/changes``; an unchanged one has ``null``."""
     return [Change(_KINDS[item["Kind"]], item["Path"]) for item in answer or ()]

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
-import docker
-import docker.errors
-
-from snapshot.engine.answers import read_container, read_image, read_version
-from snapshot.engine.connection import connect
-from snapshot.engine.create_like import create, creation_like
-from snapshot.engine.endpoint import Endpoint, choose_endpoint
-from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.answers import read_container, read_image, read_items, read_version
+from snapshot.engine.create_like import create, creation_like, creation_of
+from snapshot.engine.endpoint import choose_endpoint
+from snapshot.engine.failures import translated
 from snapshot.engine.files import ContainerFiles
+from snapshot.engine.greeting import greeted
+from snapshot.engine.patience import look_for_a_while, tried_again
 from snapshot.engine.podman_commit import as_commit_takes_it, instructions
-from snapshot.engine.podman_files import PodmanFiles, files_of_base
 from snapshot.engine.podman_images import PodmanImages, refuse_other_platform
 from snapshot.engine.processes import Processes
 from snapshot.engine.refusals import refusal
@@ -32,20 +30,17 @@ from snapshot.engine.types import (
     Image,
     PullEvent,
 )
-from snapshot.engine.wire import Wire
+from snapshot.engine.wire import Wire, of_container, of_image
 from snapshot.errors import (
     ContainerNotFound,
     DiskFull,
     EngineError,
     NotFound,
     PullRefused,
-    SnapError,
 )
 
-# Ctrl-C is to be answered at once, so not for long.
-_MOST_LOOKS = 4
-_LOOK_EVERY_S = 0.25
-_MOST_TRIES = 12
+if TYPE_CHECKING:
+    import docker
 
 
 class Engine:
@@ -61,9 +56,10 @@ class Engine:
     'exited'
     """
 
-    def __init__(self, api: docker.APIClient, endpoint: Endpoint) -> None:
-        self._api = api
-        self.endpoint = endpoint
+    def __init__(self, wire: Wire, api_version: str) -> None:
+        self._wire = wire
+        self._api_version = api_version
+        self.endpoint = wire.endpoint
 
     @classmethod
     def connect(cls, host: str | None = None, context: str | None = None) -> Engine:
@@ -72,39 +68,41 @@ class Engine:
         Raises :class:`~snapshot.errors.EngineUnreachable` where none answers, and
         :class:`~snapshot.errors.InvalidInput` for a context or address that cannot be meant.
         """
-        endpoint = choose_endpoint(host=host, context=context)
-        return cls(connect(endpoint), endpoint)
+        wire = Wire(choose_endpoint(host=host, context=context))
+        return cls(wire, greeted(wire))
 
     def close(self) -> None:
         """Close the connections."""
-        self._api.close()
-        if "processes" in vars(self):
-            self.processes.close()
+        self._wire.close()
+        if "_api" in vars(self):
+            self._api.close()
+
+    @cached_property
+    def _api(self) -> docker.APIClient:
+        """docker-py, where it is needed: it takes a fifth of a second to load."""
+        from snapshot.engine.connection import client_of
+
+        return client_of(self.endpoint, self._api_version)
 
     @cached_property
     def processes(self) -> Processes:
-        """What runs in containers, and the terminals before it, over connections of its own."""
-        return Processes(Wire(self.endpoint, is_known=True))
+        """What runs in containers, and the terminals before it."""
+        return Processes(self._wire)
 
     @cached_property
     def version(self) -> EngineVersion:
         """Name and version of the engine; asked once."""
-        with translated():
-            return read_version(self._api.version())
+        return read_version(self._wire.ask("GET", "/version").json())
 
-    @cached_property
+    @property
     def is_podman(self) -> bool:
-        """Whether it is Podman, which speaks Docker's API with words of its own; asked once."""
-        with translated():
-            # Its answer to /version takes half a second.
-            response = self._api.get(f"{self._api.base_url}/_ping", timeout=self._api.timeout)
-            return "Libpod-API-Version" in response.headers
+        """Whether it is Podman, which speaks Docker's API with words of its own."""
+        return self._wire.is_podman
 
     def info(self) -> EngineInfo:
         """What the engine is and what it runs on."""
-        with translated():
-            info = self._api.info()
-            networks = self._api.networks()
+        info = self._wire.ask("GET", "/info").json()
+        networks = self._wire.ask("GET", "/networks").json()
         version = self.version
         driver_type = dict(pair for pair in info.get("DriverStatus") or () if len(pair) == 2)
         snapshotter = str(driver_type.get("driver-type", "")).startswith("io.containerd.snapshotter")
@@ -125,30 +123,32 @@ class Engine:
 
     def image(self, name: str) -> Image:
         """The image of that name or ID; raises :class:`~snapshot.errors.ImageNotFound`."""
-        with translated(name):
-            answer = self._api.inspect_image(name)  # type: ignore[no-untyped-call]
-            image = read_image(answer)
-            return self._podman_images.completed(image, answer) if self.is_podman else image
+        answer = self._wire.ask("GET", f"{of_image(name)}/json", subject=name).json()
+        image = read_image(answer)
+        return self._podman_images.completed(image, answer) if self.is_podman else image
 
     @cached_property
     def _podman_images(self) -> PodmanImages:
-        return PodmanImages(self._api, is_local=self.endpoint.url.startswith("unix://"))
+        return PodmanImages(self._wire, is_local=self.endpoint.url.startswith("unix://"))
 
     def images_with_label(self, label: str) -> list[Image]:
         """All images that carry ``label``, newest first."""
-        with translated():
-            found = self._api.images(filters={"label": label})
         images = []
-        for item in found:
+        for item in self._images(label=label):
             # Another client may remove it between the list and the look.
             with suppress(NotFound):
                 images.append(self.image(item["Id"]))
         return sorted(images, key=lambda image: image.created, reverse=True)
 
+    def _images(self, **filters: str) -> list[dict[str, Any]]:
+        params = {"filters": json.dumps({name: [value] for name, value in filters.items()})}
+        answer = self._wire.ask("GET", "/images/json", params=params, timeout_s=None)
+        return read_items(answer.json())
+
     @cached_property
     def transfer(self) -> ImageTransfer:
         """Loading, saving and the history of images."""
-        return ImageTransfer(self._api)
+        return ImageTransfer(self._wire)
 
     def pull(self, repository: str, tag: str, platform: str = "") -> Iterator[PullEvent]:
         """Pull an image, giving the engine's progress as it comes.
@@ -208,9 +208,7 @@ class Engine:
 
     def _removed_committed(self, config: Config) -> bool:
         """Remove the unnamed image with all labels of ``config``, if there is one by now."""
-        with translated():
-            found = self._api.images(filters={"dangling": True})
-        for item in found:
+        for item in self._images(dangling="true"):
             if config.labels and config.labels.items() <= (item.get("Labels") or {}).items():
                 self.remove_image(item["Id"])
                 return True
@@ -218,21 +216,21 @@ class Engine:
 
     def tag(self, image_id: str, repository: str, tag: str) -> None:
         """Give an image a name; an image that has this name now loses it."""
-        with translated(image_id):
-            self._api.tag(image_id, repository, tag)
+        params = {"repo": repository, "tag": tag}
+        self._wire.ask("POST", f"{of_image(image_id)}/tag", params=params, subject=image_id)
 
     def remove_image(self, image_id: str) -> None:
         """Remove an image that has no name; its parents stay."""
-        with translated(image_id):
-            self._api.remove_image(image_id, noprune=True)
+        self._wire.ask(
+            "DELETE", of_image(image_id), params={"noprune": "1"}, timeout_s=None, subject=image_id
+        )
 
     # Containers
 
     def container(self, name: str) -> Container:
         """The container of that name or ID; raises :class:`~snapshot.errors.ContainerNotFound`."""
         try:
-            with translated(name):
-                answer = self._api.inspect_container(name)
+            answer = self._wire.ask("GET", f"{of_container(name)}/json", subject=name).json()
         except ContainerNotFound:
             raise
         except NotFound as error:
@@ -246,18 +244,21 @@ class Engine:
 
     def changed_bytes(self, container_id: str) -> int:
         """How many bytes the container's own files have; the engine counts them for each call."""
-        url = f"{self._api.base_url}/v{self._api.api_version}/containers/{container_id}/json"
-        with translated(container_id):
-            response = self._api.get(url, params={"size": "1"}, timeout=self._api.timeout)
-            raise_for_refusal(response, container_id)
-            return max(int(response.json().get("SizeRw") or 0), 0)
+        answer = self._wire.ask(
+            "GET",
+            f"{of_container(container_id)}/json",
+            params={"size": "1"},
+            timeout_s=None,
+            subject=container_id,
+        )
+        return max(int(answer.json().get("SizeRw") or 0), 0)
 
     def containers_with_label(self, label: str) -> list[Container]:
         """All containers, running or not, that carry ``label``, newest first."""
-        with translated():
-            found = self._api.containers(all=True, filters={"label": label})
+        params = {"all": "1", "filters": json.dumps({"label": [label]})}
+        answer = self._wire.ask("GET", "/containers/json", params=params, timeout_s=None)
         containers = []
-        for item in found:
+        for item in read_items(answer.json()):
             with suppress(NotFound):
                 containers.append(self.container(item["Id"]))
         return sorted(containers, key=lambda container: container.created, reverse=True)
@@ -265,8 +266,11 @@ class Engine:
     def files(self, container_id: str) -> ContainerFiles:
         """The files of a container, to be read."""
         if self.is_podman:
-            return PodmanFiles(self._api, container_id, partial(files_of_base, self, self._api, container_id))
-        return ContainerFiles(self._api, container_id)
+            from snapshot.engine.podman_files import PodmanFiles, files_of_base
+
+            open_base = partial(files_of_base, self, self._wire, container_id)
+            return PodmanFiles(self._wire, container_id, open_base)
+        return ContainerFiles(self._wire, container_id)
 
     def create(self, spec: ContainerSpec) -> str:
         """Make a container and return its ID; it is not started.
@@ -275,35 +279,12 @@ class Engine:
         """
         if self.is_podman and spec.platform:
             refuse_other_platform(self.image(spec.image), spec)
-        host_config = self._api.create_host_config(
-            binds=list(spec.binds) or None, network_mode=spec.network or None
-        )
-        if spec.size:
-            # docker-py does not know it, and engines before API 1.42 do not mind it.
-            host_config["ConsoleSize"] = [spec.size.rows, spec.size.columns]
         try:
-            with translated(spec.name):
-                answer = self._api.create_container(
-                    image=spec.image,
-                    command=list(spec.command) or None,
-                    entrypoint=list(spec.entrypoint) or None,
-                    environment=list(spec.env),
-                    working_dir=spec.working_dir or None,
-                    user=spec.user or None,
-                    volumes=list(spec.volumes),
-                    name=spec.name or None,
-                    labels=dict(spec.labels),
-                    platform=spec.platform or None,
-                    tty=spec.tty,
-                    stdin_open=spec.stdin,
-                    detach=spec.detach,
-                    host_config=host_config,
-                )
+            return create(self._wire, creation_of(spec), spec.name)
         except KeyboardInterrupt:
             if spec.name and spec.labels:
                 look_for_a_while(lambda: self._removed_created(spec))
             raise
-        return str(answer["Id"])
 
     def create_like(self, old: Container, image: str, *, name: str, labels: Mapping[str, str]) -> str:
         """Make a container of ``image`` that is otherwise as ``old`` was asked for; returns its ID.
@@ -312,12 +293,10 @@ class Engine:
         ``labels`` are set on it; they and ``name`` tell it where the call is interrupted, which leaves none.
         """
         base = self.image(old.image_id).config
-        with translated(old.name):
-            answer = self._api.inspect_container(old.id)
+        answer = self._wire.ask("GET", f"{of_container(old.id)}/json", subject=old.name).json()
         creation = creation_like(answer, base, image, labels, is_podman=self.is_podman)
         try:
-            with translated(name):
-                return create(self._api, creation, name)
+            return create(self._wire, creation, name)
         except KeyboardInterrupt:
             spec = ContainerSpec(image, name, labels=labels)
             look_for_a_while(lambda: self._removed_created(spec))
@@ -337,8 +316,7 @@ class Engine:
 
     def signal(self, container_id: str, name: str) -> None:
         """Send a signal (``SIGINT``, ``SIGKILL``, …) to a container's first process."""
-        with translated(container_id):
-            self._api.kill(container_id, name)
+        self._do("POST", container_id, "/kill", {"signal": name})
 
     def pause(self, container_id: str) -> None:
         """Freeze all processes of a container.
@@ -346,22 +324,19 @@ class Engine:
         A call that is interrupted waits for its effect, so that a look afterwards tells what is to be undone.
         """
         try:
-            with translated(container_id):
-                self._api.pause(container_id)
+            self._do("POST", container_id, "/pause")
         except KeyboardInterrupt:
             look_for_a_while(lambda: self.container(container_id).state == "paused")
             raise
 
     def unpause(self, container_id: str) -> None:
         """Let the processes of a paused container go on."""
-        with translated(container_id):
-            self._api.unpause(container_id)
+        self._do("POST", container_id, "/unpause")
 
     def rename(self, container_id: str, name: str) -> None:
         """Give a container another name."""
         try:
-            with translated(name):
-                self._api.rename(container_id, name)
+            self._do("POST", container_id, "/rename", {"name": name}, subject=name)
         except KeyboardInterrupt:
             look_for_a_while(lambda: self.container(container_id).name == name)
             raise
@@ -370,28 +345,19 @@ class Engine:
         """Remove a container, running or not, with its anonymous volumes; one that is gone is fine."""
 
         def remove() -> None:
-            with suppress(NotFound), translated(container_id):
-                self._api.remove_container(container_id, force=True, v=True)
+            with suppress(NotFound):
+                self._do("DELETE", container_id, "", {"force": "1", "v": "1"})
 
         tried_again(remove)
 
-
-def tried_again(work: Callable[[], None]) -> None:
-    """Do what an engine refuses while it is at a call that was interrupted here, for 3 s at most."""
-    for _ in range(_MOST_TRIES):
-        try:
-            return work()
-        except NotFound:
-            raise
-        except EngineError:
-            time.sleep(_LOOK_EVERY_S)
-    return work()
-
-
-def look_for_a_while(look: Callable[[], bool]) -> None:
-    """Look for a second until it has been found: the engine goes on with a call that was interrupted here."""
-    with suppress(SnapError):
-        for _ in range(_MOST_LOOKS):
-            if look():
-                return
-            time.sleep(_LOOK_EVERY_S)
+    def _do(
+        self,
+        method: str,
+        container_id: str,
+        what: str,
+        params: Mapping[str, str] | None = None,
+        *,
+        subject: str = "",
+    ) -> None:
+        page = f"{of_container(container_id)}{what}"
+        self._wire.ask(method, page, params=params, timeout_s=None, subject=subject or container_id)

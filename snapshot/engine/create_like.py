@@ -8,10 +8,8 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 from urllib.parse import quote
 
-import docker
-
-from snapshot.engine.failures import raise_for_refusal
-from snapshot.engine.types import Config, is_anonymous_volume
+from snapshot.engine.types import Config, ContainerSpec, is_anonymous_volume
+from snapshot.engine.wire import Wire, of_container
 
 #: What a user can ask of a network; the rest of an inspect answer is what came of it.
 _ASKED_OF_A_NETWORK = ("IPAMConfig", "Links", "DriverOpts", "GwPriority")
@@ -29,6 +27,34 @@ class Creation(NamedTuple):
     body: dict[str, Any]
     platform: str
     networks: tuple[tuple[str, dict[str, Any]], ...] = ()
+
+
+def creation_of(spec: ContainerSpec) -> Creation:
+    """What makes a container as it is asked for."""
+    host: dict[str, Any] = {"NetworkMode": spec.network or "default"}
+    if spec.binds:
+        host["Binds"] = list(spec.binds)
+    if spec.size:
+        # Engines before API 1.42 do not mind it.
+        host["ConsoleSize"] = [spec.size.rows, spec.size.columns]
+    body: dict[str, Any] = {
+        "Image": spec.image,
+        "Cmd": list(spec.command) or None,
+        "Entrypoint": list(spec.entrypoint) or None,
+        "Env": list(spec.env),
+        "WorkingDir": spec.working_dir,
+        "User": spec.user,
+        "Volumes": {path: {} for path in spec.volumes},
+        "Labels": dict(spec.labels),
+        "Tty": spec.tty,
+        "OpenStdin": spec.stdin,
+        "StdinOnce": spec.stdin and not spec.detach,
+        "AttachStdin": spec.stdin and not spec.detach,
+        "AttachStdout": not spec.detach,
+        "AttachStderr": not spec.detach,
+        "HostConfig": host,
+    }
+    return Creation({key: value for key, value in body.items() if value is not None}, spec.platform)
 
 
 def creation_like(
@@ -67,7 +93,7 @@ def creation_like(
         asked = {
             name: endpoint for name, endpoint in endpoints.items() if name == _primary(answer) and endpoint
         }
-    body = {
+    body: dict[str, Any] = {
         **config,
         "Image": image,
         "Labels": {**config["Labels"], **labels},
@@ -78,19 +104,23 @@ def creation_like(
     return Creation(body, _platform(answer), tuple(later.items()))
 
 
-def create(api: docker.APIClient, creation: Creation, name: str) -> str:
+def create(wire: Wire, creation: Creation, name: str) -> str:
     """Make the container and return its ID; where it cannot be connected to all its networks none is left."""
-    made = api.create_container_from_config(  # type: ignore[no-untyped-call]
-        creation.body, name, creation.platform or None
-    )
+    params = {"name": name} if name else {}
+    if creation.platform:
+        params["platform"] = creation.platform
+    made = wire.ask(
+        "POST", "/containers/create", params=params, body=creation.body, timeout_s=None, subject=name
+    ).json()
     container_id = str(made["Id"])
     try:
         for network, endpoint in creation.networks:
-            url = f"{api.base_url}/v{api.api_version}/networks/{quote(network)}/connect"
+            page = f"/networks/{quote(network, safe='')}/connect"
             body = {"Container": container_id, "EndpointConfig": endpoint}
-            raise_for_refusal(api.post(url, json=body, timeout=api.timeout), network)
+            wire.ask("POST", page, body=body, timeout_s=None, subject=network)
     except BaseException:
-        api.remove_container(container_id, force=True, v=True)
+        params = {"force": "1", "v": "1"}
+        wire.ask("DELETE", of_container(container_id), params=params, timeout_s=None, subject=name)
         raise
     return container_id
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import select
 import time
 from collections.abc import Iterator, Mapping
@@ -13,6 +14,12 @@ from snapshot.errors import EngineGone
 _PIECE_BYTES = 1 << 16
 # Of one line, and of a whole head: an engine's have a few hundred.
 _MOST_HEAD_BYTES = 1 << 20
+_MOST_INTERIM_ANSWERS = 100
+# Of a body that is kept as a whole: a list of a million changes has a tenth of it.
+_MOST_BODY_BYTES = 1 << 30
+_LENGTH = re.compile(rb"[0-9a-fA-F]{1,16}")
+# Python sees a signal that came right before a wait only when that has ended.
+_LONGEST_WAIT_S = 0.5
 
 
 class Exchange:
@@ -63,7 +70,7 @@ class Exchange:
 
     def head(self) -> tuple[int, dict[str, str]]:
         """The status, and the headers by their names in small letters; interim answers are passed over."""
-        while True:
+        for _ in range(_MOST_INTERIM_ANSWERS):
             words = self._line().split(b" ", 2)
             if not words[0].startswith(b"HTTP/1.") or len(words) < 2 or not words[1].isdigit():
                 raise NotHttp
@@ -76,6 +83,7 @@ class Exchange:
                 headers[name.strip().lower()] = value.strip()
             if status >= 200 or status == 101:
                 return status, headers
+        raise NotHttp
 
     def pieces(self, method: str, status: int, headers: Mapping[str, str]) -> Iterator[bytes]:
         """The body that follows a head, as it comes."""
@@ -96,7 +104,13 @@ class Exchange:
 
     def body(self, method: str, status: int, headers: Mapping[str, str]) -> bytes:
         """The whole body that follows a head."""
-        return b"".join(self.pieces(method, status, headers))
+        found, size = [], 0
+        for piece in self.pieces(method, status, headers):
+            found.append(piece)
+            size += len(piece)
+            if size > _MOST_BODY_BYTES:
+                raise NotHttp
+        return b"".join(found)
 
     def leftover(self) -> bytes:
         """What has come and was not read; it is given once."""
@@ -104,8 +118,12 @@ class Exchange:
         return data
 
     def _number(self, digits: bytes, base: int) -> int:
+        digits = digits.strip()
+        # Python's own takes signs and underlines, too.
+        if not _LENGTH.fullmatch(digits):
+            raise NotHttp
         try:
-            return int(digits.strip(), base)
+            return int(digits, base)
         except ValueError as error:
             raise NotHttp from error
 
@@ -135,6 +153,9 @@ class Exchange:
 
     def _more(self) -> bool:
         """Wait for bytes; ``False`` at the end."""
+        if self._deadline is not None and time.monotonic() > self._deadline:
+            # Also where something comes all the time.
+            raise TimeoutError
         while (found := self._fetch()) is None:
             self._wait(select.POLLIN)
         return found
@@ -155,11 +176,14 @@ class Exchange:
     def _wait(self, events: int) -> int:
         waiting = select.poll()
         waiting.register(self.duplex, events)
-        left_ms = None if self._deadline is None else max(0.0, self._deadline - time.monotonic()) * 1000
-        happened = waiting.poll(left_ms)
-        if not happened:
-            raise TimeoutError
-        return happened[0][1]
+        while True:
+            left_s = _LONGEST_WAIT_S
+            if self._deadline is not None:
+                left_s = min(left_s, max(0.0, self._deadline - time.monotonic()))
+            if happened := waiting.poll(left_s * 1000):
+                return happened[0][1]
+            if left_s < _LONGEST_WAIT_S:
+                raise TimeoutError
 
 
 def is_idle(duplex: SocketDuplex) -> bool:

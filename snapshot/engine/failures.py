@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import docker.errors
-import requests
-import urllib3.exceptions
-
-from snapshot.engine.refusals import gone, message_of, reason_of, refusal
-
-_TRANSPORT_FAILURES = (
-    requests.exceptions.RequestException,
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    ConnectionError,
-)
+from snapshot.engine.refusals import gone, reason_of, refusal
+from snapshot.errors import SnapError
 
 
 @contextmanager
 def translated(subject: str = "") -> Iterator[None]:
-    """Run a call to the engine; what goes wrong in it leaves as a :class:`SnapError`.
+    """Run a call over docker-py; what goes wrong in it leaves as a :class:`SnapError`.
 
     Parameters
     ----------
@@ -31,17 +20,33 @@ def translated(subject: str = "") -> Iterator[None]:
     """
     try:
         yield
-    except docker.errors.APIError as error:
-        raise refusal(error.status_code or 0, str(error.explanation or error), subject) from error
-    except _TRANSPORT_FAILURES as error:
-        raise gone(reason_of(_innermost(error))) from error
+    except SnapError:
+        raise
+    except Exception as error:
+        translation = _translation(error, subject)
+        if translation is None:
+            raise
+        raise translation from error
 
 
-def raise_for_refusal(response: requests.Response, subject: str) -> None:
-    """Raise the matching :class:`SnapError` when the engine answered with a failure."""
-    if response.status_code < 400:
-        return
-    raise refusal(response.status_code, message_of(response.content, response.reason), subject)
+def _translation(error: Exception, subject: str) -> SnapError | None:
+    """What an exception means; ``None`` for one that comes from elsewhere."""
+    # They take long to load, and nobody needs them before docker-py itself has been used.
+    import http.client
+
+    import docker.errors
+    import requests
+    import urllib3
+
+    if isinstance(error, docker.errors.APIError):
+        return refusal(error.status_code or 0, str(error.explanation or error), subject)
+    transport = (
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        http.client.HTTPException,
+        ConnectionError,
+    )
+    return gone(reason_of(_innermost(error))) if isinstance(error, transport) else None
 
 
 def _innermost(error: BaseException) -> BaseException:

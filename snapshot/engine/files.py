@@ -4,19 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, TYPE_CHECKING, cast
-
-import requests
+from typing import IO, cast
 
 from snapshot.engine.answers import PATH_STAT_HEADER, read_changes, read_path_stat
-from snapshot.engine.failures import raise_for_refusal, translated
+from snapshot.engine.refusals import refusal
 from snapshot.engine.types import Change, PathStat
-
-if TYPE_CHECKING:
-    import docker
-
-# An engine compresses archives for whoever says that he takes that, as requests does by default.
-_PLAIN = {"Accept-Encoding": "identity"}
+from snapshot.engine.wire import Wire, of_container
 
 
 class ContainerFiles:
@@ -24,38 +17,30 @@ class ContainerFiles:
 
     gives_single_paths = True
 
-    def __init__(self, api: docker.APIClient, container_id: str) -> None:
-        self._api = api
-        self._url = f"{api.base_url}/v{api.api_version}/containers/{container_id}"
+    def __init__(self, wire: Wire, container_id: str) -> None:
+        self._wire = wire
+        self._page = of_container(container_id)
 
     def changes(self) -> list[Change]:
         """What the container added, changed and deleted, in the engine's order.
 
         The engine compares metadata, not content (moby ``pkg/archive`` changes).
         """
-        with translated():
-            response = self._api.get(f"{self._url}/changes", timeout=self._api.timeout)
-            raise_for_refusal(response, "")
-            return read_changes(response.json())
+        # The engine walks the whole container for it.
+        return read_changes(self._wire.ask("GET", f"{self._page}/changes", timeout_s=None).json())
 
     def stat(self, path: str) -> PathStat:
         """What stands at ``path``; raises :class:`PathNotFound`.
 
         Links in the folders on the way are followed, inside the container alone; the last name is not.
         """
-        with translated(path):
-            response = self._api.head(
-                f"{self._url}/archive", params={"path": self._encoded(path)}, timeout=self._api.timeout
-            )
-            # Podman does not find a link that leads nowhere, and tells all the same what it is.
-            if response.status_code == 404 and PATH_STAT_HEADER in response.headers:
-                return read_path_stat(response.headers[PATH_STAT_HEADER])
-            # HEAD has no body, so the engine's words are not to be had.
-            if response.status_code == 404:
-                response = self._open(path)
-                response.close()
-            raise_for_refusal(response, path)
-        return read_path_stat(response.headers.get(PATH_STAT_HEADER, ""))
+        answer = self._wire.ask("HEAD", f"{self._page}/archive", params={"path": self._written(path)})
+        # Podman does not find a link that leads nowhere, and tells all the same what it is.
+        if PATH_STAT_HEADER not in answer.headers:
+            # HEAD has no body, so the engine's words are to be had by another call.
+            with self.archive(path):
+                raise refusal(answer.status, f"HTTP {answer.status}", path)
+        return read_path_stat(answer.headers[PATH_STAT_HEADER])
 
     @contextmanager
     def archive(self, path: str) -> Iterator[IO[bytes]]:
@@ -63,46 +48,16 @@ class ContainerFiles:
 
         Leaving the context early ends the transfer. Raises :class:`PathNotFound`.
         """
-        with translated(path), self._open(path) as response:
-            yield cast("IO[bytes]", _Stream(response, path))
+        params = {"path": self._written(path)}
+        with self._wire.download("GET", f"{self._page}/archive", params=params, subject=path) as stream:
+            yield cast("IO[bytes]", stream)
 
     @contextmanager
     def export(self) -> Iterator[IO[bytes]]:
         """A tar stream of the container's whole file system, volumes left out."""
-        with translated():
-            response = self._api.get(
-                f"{self._url}/export", headers=_PLAIN, stream=True, timeout=self._api.timeout
-            )
-            with response:
-                raise_for_refusal(response, "")
-                yield cast("IO[bytes]", _Stream(response, ""))
+        with self._wire.download("GET", f"{self._page}/export") as stream:
+            yield cast("IO[bytes]", stream)
 
-    def _open(self, path: str) -> requests.Response:
-        response = self._api.get(
-            f"{self._url}/archive",
-            params={"path": self._encoded(path)},
-            headers=_PLAIN,
-            stream=True,
-            timeout=self._api.timeout,
-        )
-        if response.status_code >= 400:
-            with response:
-                raise_for_refusal(response, path)
-        return response
-
-    def _encoded(self, path: str) -> bytes:
-        """``path`` as its own bytes: names that are not UTF-8 travel as surrogate escapes here."""
-        return path.encode("utf-8", "surrogateescape")
-
-
-class _Stream:
-    """The body of an answer; what goes wrong leaves as a SnapError, whoever reads it and wherever."""
-
-    def __init__(self, response: requests.Response, subject: str) -> None:
-        self._raw = response.raw
-        self._subject = subject
-
-    def read(self, size: int = -1) -> bytes:
-        """The next bytes."""
-        with translated(self._subject):
-            return cast("bytes", self._raw.read(None if size < 0 else size))
+    def _written(self, path: str) -> str:
+        """The path as the engine takes it."""
+        return path

@@ -27,9 +27,8 @@ from snapshot.engine.types import Change, ChangeKind, ContainerSpec, PathStat
 from snapshot.errors import EngineError, EngineGone, EngineUnreachable, PathNotFound
 
 if TYPE_CHECKING:
-    import docker
-
     from snapshot.engine.client import Engine
+    from snapshot.engine.wire import Wire
 
 #: What Podman puts in a started container (``initInodes`` of its ``libpod/diff.go``).
 _ITS_OWN = frozenset(
@@ -64,8 +63,8 @@ class PodmanFiles(ContainerFiles):
 
     gives_single_paths = False
 
-    def __init__(self, api: docker.APIClient, container_id: str, open_base: OpenBase) -> None:
-        super().__init__(api, container_id)
+    def __init__(self, wire: Wire, container_id: str, open_base: OpenBase) -> None:
+        super().__init__(wire, container_id)
         self._open_base = open_base
 
     def changes(self) -> list[Change]:
@@ -106,8 +105,8 @@ class PodmanFiles(ContainerFiles):
                 stream = cast("IO[bytes]", _Joined(_header_of_root(self.stat(path)), stream))
             yield stream
 
-    def _encoded(self, path: str) -> bytes:
-        return super()._encoded(as_podman_takes_it(path))
+    def _written(self, path: str) -> str:
+        return as_podman_takes_it(path)
 
     def _listed_by_podman(self) -> list[Change]:
         try:
@@ -124,7 +123,7 @@ class PodmanFiles(ContainerFiles):
 
 
 @contextmanager
-def files_of_base(engine: Engine, api: docker.APIClient, container_id: str) -> Iterator[ContainerFiles]:
+def files_of_base(engine: Engine, wire: Wire, container_id: str) -> Iterator[ContainerFiles]:
     """The files of a container's image, through a container that is made and never started."""
     spec = ContainerSpec(
         image=engine.container(container_id).image_id,
@@ -136,7 +135,7 @@ def files_of_base(engine: Engine, api: docker.APIClient, container_id: str) -> I
     )
     made = engine.create(spec)
     try:
-        yield ContainerFiles(api, made)
+        yield ContainerFiles(wire, made)
     finally:
         engine.remove(made)
 

@@ -14,14 +14,11 @@ import tarfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, Any, cast
 
-from snapshot.engine.failures import raise_for_refusal
 from snapshot.engine.types import Config, ContainerSpec, Image
+from snapshot.engine.wire import Wire, of_image
 from snapshot.errors import EngineError
-
-if TYPE_CHECKING:
-    import docker
 
 #: containers/image refuses larger ones (``types.MaxConfigBodySize`` is 4 MiB).
 _MOST_CONFIG_BYTES = 4 << 20
@@ -31,8 +28,8 @@ _DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 class PodmanImages:
     """Completes what Podman says of images; each is looked at once."""
 
-    def __init__(self, api: docker.APIClient, *, is_local: bool) -> None:
-        self._api = api
+    def __init__(self, wire: Wire, *, is_local: bool) -> None:
+        self._wire = wire
         self._is_local = is_local
         self._configs: dict[str, Mapping[str, Any] | None] = {}
 
@@ -60,17 +57,12 @@ class PodmanImages:
         return cast("Mapping[str, Any]", json.loads(content)) if content else None
 
     def _manifest_type(self, image_id: str) -> str:
-        response = self._api.get(
-            f"{self._api.base_url}/v4.0.0/libpod/images/{image_id}/json", timeout=self._api.timeout
-        )
-        raise_for_refusal(response, image_id)
-        return str(response.json().get("ManifestType") or "")
+        answer = self._wire.ask("GET", f"/v4.0.0/libpod{of_image(image_id)}/json", subject=image_id)
+        return str(answer.json().get("ManifestType") or "")
 
     def _from_archive(self, image_id: str) -> bytes:
-        url = f"{self._api.base_url}/v{self._api.api_version}/images/{image_id}/get"
-        with self._api.get(url, stream=True, timeout=self._api.timeout) as response:
-            raise_for_refusal(response, image_id)
-            return _found_in(cast("IO[bytes]", response.raw), f"{_hex(image_id)}.json")
+        with self._wire.download("GET", f"{of_image(image_id)}/get", subject=image_id) as stream:
+            return _found_in(cast("IO[bytes]", stream), f"{_hex(image_id)}.json")
 
 
 def _from_store(image_id: str, answer: Mapping[str, Any]) -> bytes:

@@ -9,7 +9,6 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, cast
-from urllib.parse import quote
 
 from snapshot.engine.answers import PATH_STAT_HEADER, read_changes, read_container, read_path_stat
 from snapshot.engine.duplex import SocketDuplex
@@ -18,6 +17,7 @@ from snapshot.engine.process_types import Duplex, ExecSpec, ExecState, TerminalS
 from snapshot.engine.refusals import container_not_found, not_started
 from snapshot.engine.types import Change, Container, PathStat
 from snapshot.engine.wire import Answer, EngineSilent, Wire
+from snapshot.engine.wire import of_container as _of
 from snapshot.errors import (
     ContainerNotFound,
     EngineError,
@@ -320,10 +320,6 @@ def _exit_code(answer: Answer, container_id: str) -> int:
     if told["StatusCode"] == 0 and (told.get("Error") or {}).get("Message"):
         raise container_not_found(container_id)
     return int(told["StatusCode"])
-
-
-def _of(container: str) -> str:
-    return f"/containers/{quote(container, safe='')}"
 
 
 @contextmanager

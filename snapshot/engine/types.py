@@ -213,6 +213,8 @@ class Image:
 
     ``layers`` are the diff IDs of its layers, base first (OCI image spec, ``rootfs.diff_ids``).
     ``descriptor`` names the manifest or index that the containerd store keeps; classic stores have none.
+    ``upper_folder`` and ``lower_folders`` (topmost first) are where an overlay driver keeps its topmost layer
+    and the others on the engine's machine, empty where the engine does not say.
     """
 
     id: str
@@ -229,6 +231,8 @@ class Image:
     config: Config
     os_version: str = ""
     descriptor: Descriptor | None = None
+    upper_folder: str = ""
+    lower_folders: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

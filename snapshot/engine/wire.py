@@ -46,7 +46,7 @@ class Answer(NamedTuple):
         """The body as JSON; raises :class:`~snapshot.errors.EngineGone` where it is none."""
         try:
             return json.loads(self.body)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise gone("its answer is no JSON") from error
 
 
@@ -73,7 +73,8 @@ class Wire:
     def __init__(self, endpoint: Endpoint, *, is_known: bool = False) -> None:
         self.endpoint = endpoint
         self._is_known = is_known
-        self._kept: SocketDuplex | None = None
+        # A list, since a thread takes from it and leaves nothing to another one in a single step.
+        self._idle: list[SocketDuplex] = []
         self._headers: Mapping[str, str] | None = None  # of the last answer
 
     @property
@@ -92,6 +93,7 @@ class Wire:
         body: object = None,
         timeout_s: float | None = 60.0,
         subject: str = "",
+        refusals_too: bool = False,
     ) -> Answer:
         """Send one request and read the whole answer.
 
@@ -107,16 +109,18 @@ class Wire:
             How long the whole may take; :class:`EngineSilent` is raised after that.
         subject:
             The name that the user gave for the thing the call is about, for messages.
+        refusals_too:
+            Give an answer that refuses back like any other.
 
         The answer to ``HEAD`` is given back whatever its status: there are no words to make an error of.
         """
         request = self._request(method, path, params, body)
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
-        kept, self._kept = self._kept, None
+        kept = self._taken()
         if kept is not None and is_idle(kept):
             exchange = Exchange(kept, deadline)
             try:
-                return self._exchange(exchange, method, request, subject)
+                return self._exchange(exchange, method, request, subject, refusals_too)
             except EngineGone as error:
                 # Closed just now, perhaps before the engine saw the request: one that does something is not
                 # to be sent twice.
@@ -124,7 +128,7 @@ class Wire:
                     raise
         elif kept is not None:
             kept.close()
-        return self._exchange(self._opened(deadline), method, request, subject)
+        return self._exchange(self._opened(deadline), method, request, subject, refusals_too)
 
     @contextmanager
     def asked(
@@ -223,11 +227,17 @@ class Wire:
 
     def close(self) -> None:
         """Close the connection that is kept; those of processes are theirs who asked for them."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
+        while (kept := self._taken()) is not None:
             kept.close()
 
     # One exchange
+
+    def _taken(self) -> SocketDuplex | None:
+        """The connection that is kept, which is the caller's then."""
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     @property
     def _has_answered(self) -> bool:
@@ -247,27 +257,29 @@ class Wire:
                 raise gone(reason_of(error)) from error
             raise diagnosis([error], self.endpoint) from error
 
-    def _exchange(self, exchange: Exchange, method: str, request: bytes, subject: str) -> Answer:
+    def _exchange(
+        self, exchange: Exchange, method: str, request: bytes, subject: str, refusals_too: bool
+    ) -> Answer:
         with self._closing_on_failure(exchange):
             exchange.send(request)
-            answer = self._answer(exchange, method, subject)
+            answer = self._answer(exchange, method, subject, refusals_too)
         self._keep(exchange, answer.headers)
         return answer
 
-    def _answer(self, exchange: Exchange, method: str, subject: str) -> Answer:
+    def _answer(self, exchange: Exchange, method: str, subject: str, refusals_too: bool = False) -> Answer:
         status, headers = exchange.head()
         answer = Answer(status, headers, exchange.body(method, status, headers))
-        if status >= 400 and method != "HEAD":
+        if status >= 400 and method != "HEAD" and not refusals_too:
             self._raise_refusal(answer, subject)
         self._headers = headers
         return answer
 
     def _keep(self, exchange: Exchange, headers: Mapping[str, str]) -> None:
         closes = "close" in headers.get("connection", "").lower()
-        if closes or exchange.is_spent or exchange.leftover() or self._kept is not None:
+        if closes or exchange.is_spent or exchange.leftover() or self._idle:
             exchange.duplex.close()
         else:
-            self._kept = exchange.duplex
+            self._idle.append(exchange.duplex)
 
     @contextmanager
     def _closing_on_failure(self, exchange: Exchange) -> Iterator[None]:
@@ -331,6 +343,23 @@ class Wire:
         first = f"{method} {before.rstrip('/')}{path}{'?' if query else ''}{query} HTTP/1.1"
         head = "\r\n".join([first, *(f"{name}: {value}" for name, value in lines.items()), "", ""])
         return head.encode("ascii") + content
+
+
+def of_image(name: str) -> str:
+    """The page of an image; raises :class:`~snapshot.errors.ImageNotFound` for what can be no name."""
+    return f"/images/{_in_path(name, 'no such image')}"
+
+
+def of_container(name: str) -> str:
+    """The page of a container; raises :class:`~snapshot.errors.ContainerNotFound` for what can be no name."""
+    return f"/containers/{_in_path(name, 'no such container').replace('/', '%2F')}"
+
+
+def _in_path(name: str, otherwise: str) -> str:
+    if {"", ".", ".."} & set(name.split("/")):
+        # The engine would take it for another page.
+        raise refusal(404, otherwise, name)
+    return quote(name.encode("utf-8", "surrogateescape"), safe="/:@")
 
 
 def _quoted(value: str) -> str:

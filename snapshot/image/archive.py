@@ -13,6 +13,7 @@ import json
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from snapshot.engine.types import Descriptor
 
@@ -34,6 +35,14 @@ _DOCKER_LAYER_TYPES = {
 
 #: Gives a blob's bytes in pieces, as often as it is called.
 Content = Callable[[], Iterable[bytes]]
+
+
+class ArchiveFile(NamedTuple):
+    """One file of an archive; ``path`` is relative to its top."""
+
+    path: str
+    size_bytes: int
+    content: Content
 
 
 @dataclass(frozen=True)
@@ -96,22 +105,35 @@ class ImageArchive:
 
     def chunks(self) -> Iterator[bytes]:
         """The archive as a tar, in pieces; blobs are streamed."""
+        folders: set[str] = set()
+        for file in self.files():
+            parts = file.path.split("/")[:-1]
+            for folder in ("/".join(parts[: end + 1]) for end in range(len(parts))):
+                if folder not in folders:
+                    folders.add(folder)
+                    yield _folder(folder)
+            yield _header(file.path, file.size_bytes)
+            yield from file.content()
+            yield _padding(file.size_bytes)
+        yield bytes(2 * tarfile.BLOCKSIZE)
+
+    def files(self) -> Iterator[ArchiveFile]:
+        """The files that the archive is made of, those of the layout first."""
         manifest = self.manifest
-        yield from _file("oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
-        yield from _file("index.json", self._index(manifest))
-        yield from _file("manifest.json", self._docker_manifest())
-        yield from _folder("blobs")
-        yield from _folder("blobs/sha256")
-        yield from _file(_blob_path(_digest(manifest)), manifest)
-        yield from _file(_blob_path(self.config_digest), self.config)
+        documents = {
+            "oci-layout": _json({"imageLayoutVersion": "1.0.0"}),
+            "index.json": self._index(manifest),
+            "manifest.json": self._docker_manifest(),
+            _blob_path(_digest(manifest)): manifest,
+            _blob_path(self.config_digest): self.config,
+        }
+        for path, content in documents.items():
+            yield ArchiveFile(path, len(content), _in_one_piece(content))
         written = set()
         for layer in self.layers:
             if layer.digest in self.contents and layer.digest not in written:
                 written.add(layer.digest)
-                yield _header(_blob_path(layer.digest), layer.size_bytes)
-                yield from self.contents[layer.digest]()
-                yield _padding(layer.size_bytes)
-        yield bytes(2 * tarfile.BLOCKSIZE)
+                yield ArchiveFile(_blob_path(layer.digest), layer.size_bytes, self.contents[layer.digest])
 
     def _index(self, manifest: bytes) -> bytes:
         entry = _descriptor(Descriptor(self._manifest_type, _digest(manifest), len(manifest)))
@@ -149,18 +171,18 @@ def _descriptor(descriptor: Descriptor) -> dict[str, object]:
     }
 
 
+def _in_one_piece(content: bytes) -> Content:
+    return lambda: (content,)
+
+
 def _blob_path(digest: str) -> str:
     return BLOBS + digest.removeprefix("sha256:")
 
 
-def _file(name: str, content: bytes) -> Iterator[bytes]:
-    yield _header(name, len(content)) + content + _padding(len(content))
-
-
-def _folder(name: str) -> Iterator[bytes]:
+def _folder(name: str) -> bytes:
     info = tarfile.TarInfo(name)
     info.type, info.mode = tarfile.DIRTYPE, 0o755
-    yield info.tobuf(tarfile.PAX_FORMAT)
+    return info.tobuf(tarfile.PAX_FORMAT)
 
 
 def _header(name: str, size_bytes: int) -> bytes:

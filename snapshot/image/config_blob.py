@@ -8,21 +8,28 @@ from dataclasses import dataclass
 from typing import Any
 
 from snapshot.engine.types import Config, HistoryEntry, Image
+from snapshot.errors import Refused
+
+#: Podman takes no larger one (containers/image, ``types.MaxConfigBodySize``), and others write it into every
+#: answer.
+MOST_CONFIG_BYTES = 4 << 20
+
+_SHARED = "snap: a layer of what follows"
 
 
 @dataclass(frozen=True)
 class Commit:
     """What a new image adds to the history of its base.
 
-    ``created`` is RFC 3339; ``diff_id`` is empty where no file changed, and so no layer is added. ``steps``
-    are the entries of what led to the changes; they have no layers.
+    ``created`` is RFC 3339; ``added`` are the digests of the new layers, lowest first: none where no file
+    changed. ``steps`` are the entries of what led to the changes; they have no layers.
     """
 
     created: str
     created_by: str
     comment: str
     author: str
-    diff_id: str
+    added: tuple[str, ...]
     steps: tuple[HistoryEntry, ...] = ()
 
 
@@ -36,11 +43,14 @@ def config_blob(
     """The config of the new image, as canonical JSON (OCI image spec, config.md).
 
     The platform is the base's. ``healthcheck``, ``onbuild``, ``shell``, ``comment`` are Docker's additions.
+
+    Raises :class:`~snapshot.errors.Refused` where it would have more than :data:`MOST_CONFIG_BYTES`.
     """
     added = HistoryEntry(
-        commit.created, commit.created_by, commit.comment, commit.author, empty_layer=not commit.diff_id
+        commit.created, commit.created_by, commit.comment, commit.author, empty_layer=not commit.added
     )
-    layers = [*base_layers, commit.diff_id] if commit.diff_id else list(base_layers)
+    # Each layer has an entry; the words stand at the last one.
+    unnamed = [HistoryEntry(commit.created, _SHARED) for _ in commit.added[1:]]
     value = {
         "architecture": base.architecture,
         "os": base.os,
@@ -50,10 +60,16 @@ def config_blob(
         "author": commit.author,
         "comment": commit.comment,
         "config": _present(config.to_api()),
-        "rootfs": {"type": "layers", "diff_ids": layers},
-        "history": [_history(entry) for entry in [*base_history, *commit.steps, added]],
+        "rootfs": {"type": "layers", "diff_ids": [*base_layers, *commit.added]},
+        "history": [_history(entry) for entry in [*base_history, *commit.steps, *unnamed, added]],
     }
-    return json.dumps(_present(value), separators=(",", ":"), sort_keys=True).encode("ascii")
+    blob = json.dumps(_present(value), separators=(",", ":"), sort_keys=True).encode("ascii")
+    if len(blob) > MOST_CONFIG_BYTES:
+        raise Refused(
+            f"The image's config would have {len(blob):,} bytes, and {MOST_CONFIG_BYTES:,} are the most.",
+            "Shorten its labels, variables or commands.",
+        )
+    return blob
 
 
 def _history(entry: HistoryEntry) -> dict[str, Any]:

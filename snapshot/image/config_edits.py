@@ -29,6 +29,8 @@ class ConfigEdits:
         Text as ``HEALTHCHECK`` takes it: ``--interval=5s CMD curl -f localhost`` or ``NONE``.
     on_build:
         Instructions to be run when another image is built from this one.
+    unset_env, unset_labels:
+        Names of variables and labels that are to go, before others are set.
 
     Example
     -------
@@ -48,6 +50,8 @@ class ConfigEdits:
     stop_signal: str | None = None
     healthcheck: str | None = None
     on_build: Sequence[str] = ()
+    unset_env: Sequence[str] = ()
+    unset_labels: Sequence[str] = ()
 
     def applied_to(self, config: Config) -> Config:
         """The config with these changes; raises :class:`~snapshot.errors.InvalidInput`."""
@@ -60,6 +64,8 @@ class ConfigEdits:
             # Options stand before the CMD there: the text is that of the instruction, whole.
             instructions.append(f"HEALTHCHECK {self.healthcheck}")
         config = apply_instructions(config, instructions)
+        config = edits.without_env(config, self.unset_env)
+        config = edits.without_labels(config, self.unset_labels)
         for name, value in self.env.items():
             config = edits.with_env(config, name, value)
         if self.labels:

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from snapshot.engine.types import Config, Healthcheck
 from snapshot.errors import InvalidInput
+from snapshot.image.record import PREFIX
 from snapshot.image.words import logical_lines, split_line
 
 _PORTS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?(?:/([A-Za-z]*))?")
@@ -62,10 +63,35 @@ def with_env(config: Config, name: str, value: str) -> Config:
     return replace(config, env=tuple(env))
 
 
+def without_env(config: Config, names: Iterable[str]) -> Config:
+    """Take variables away; one that is not there is a mistake.
+
+    >>> without_env(Config(env=("A=1", "B=2")), ["A"]).env
+    ('B=2',)
+    """
+    for name in names:
+        kept = tuple(entry for entry in config.env if entry.partition("=")[0] != name)
+        if kept == config.env:
+            raise InvalidInput(f"the image has no variable {name!r} to take away")
+        config = replace(config, env=kept)
+    return config
+
+
+def without_labels(config: Config, keys: Iterable[str]) -> Config:
+    """Take labels away; one that is not there is a mistake."""
+    for key in keys:
+        if key not in config.labels:
+            raise InvalidInput(f"the image has no label {key!r} to take away")
+        config = replace(config, labels={name: value for name, value in config.labels.items() if name != key})
+    return config
+
+
 def with_labels(config: Config, labels: Mapping[str, str]) -> Config:
     """Add labels; one with the same key is replaced."""
     if "" in labels:
         raise InvalidInput("a label needs a key", "Write it as KEY=VALUE.")
+    if own := next((key for key in labels if key.startswith(f"{PREFIX}.")), ""):
+        raise InvalidInput(f"the label {own!r:.80} is one that snap writes itself", "Choose another key.")
     return replace(config, labels={**config.labels, **labels})
 
 

@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from snapshot.engine.types import HistoryEntry
 from snapshot.image.record import STEPS_LABEL, Record, RecordDamaged
-from snapshot.journal.step import Step
+from snapshot.journal.printable import shortened
+from snapshot.journal.step import Step, numbered
 from snapshot.journal.step_json import MOST_COUNT, step_from_json, step_to_json
 from snapshot.journal.step_words import earlier_in_words, in_history
 from snapshot.packing import packed, unpacked
@@ -110,7 +111,7 @@ def steps_label(before: Sequence[Generation], new: Generation, record: Record) -
     generations = [
         made._replace(
             steps=tuple(_shortened(step) for step in made.steps),
-            message=_cut(made.message, _MOST_MESSAGE_CHARS) if made is not new else made.message,
+            message=shortened(made.message, _MOST_MESSAGE_CHARS) if made is not new else made.message,
         )
         for made in (*before, new)
     ]
@@ -145,10 +146,17 @@ def for_an_image(steps: Sequence[Step]) -> tuple[Step, ...]:
     return tuple(step._replace(session="") for step in steps)
 
 
+def steps_since(generations: Sequence[Generation], base_id: str) -> tuple[Step, ...]:
+    """What was done on top of the image with that ID, numbered through; all where none was made from it."""
+    first = next((number for number, made in enumerate(generations) if made.base_id == base_id), 0)
+    return numbered(step for made in generations[first:] for step in made.steps)
+
+
 def at_a_fixed_time(steps: Sequence[Step], moment: str) -> tuple[Step, ...]:
     """Steps without what two runs of the same work, or two engines, differ in: they make the same image.
 
     What a step changed is left out: an engine's list misses some of what is seen in the files themselves.
+    Only of edits of files, which no engine has a part in, it is the same each time.
 
     >>> at_a_fixed_time([Step(1, "cp", ("./a", "box:/a"), duration_s=0.1)], "2026-01-01T00:00:00Z")[0].argv
     ('./a', 'CONTAINER:/a')
@@ -160,7 +168,7 @@ def at_a_fixed_time(steps: Sequence[Step], moment: str) -> tuple[Step, ...]:
             else step.argv,
             started=moment,
             duration_s=None,
-            changes=None,
+            changes=step.changes if step.verb == "patch" and step.exit_code is None else None,
             session="",
             interrupted=False,
             overlaps=False,
@@ -272,16 +280,19 @@ def _merged(older: Generation, newer: Generation) -> Generation:
 
 def _shortened(step: Step) -> Step:
     """A step that one alone does not fill the label with."""
+    if _chars(step) > _MOST_STEP_CHARS and step.changes:
+        step = step._replace(changes=step.changes._replace(listed=()))
     if _chars(step) > _MOST_STEP_CHARS:
-        changes = step.changes._replace(listed=()) if step.changes else None
-        step = step._replace(copied=(), changes=changes)
-    if _chars(step) > _MOST_STEP_CHARS:
+        argv = _shortened_texts(step.argv, _MOST_ARGV_CHARS)
         step = step._replace(
-            argv=_shortened_texts(step.argv, _MOST_ARGV_CHARS),
+            argv=argv,
+            cut=step.cut or argv != step.argv,
             env_names=_shortened_texts(step.env_names, _MOST_ARGV_CHARS // 2),
-            user=_cut(step.user, _MOST_ARGV_CHARS // 10),
-            working_dir=_cut(step.working_dir, _MOST_ARGV_CHARS // 4),
+            user=shortened(step.user, _MOST_ARGV_CHARS // 10),
+            working_dir=shortened(step.working_dir, _MOST_ARGV_CHARS // 4),
         )
+    if _chars(step) > _MOST_STEP_CHARS:
+        step = step._replace(copied=())
     return step
 
 
@@ -292,13 +303,9 @@ def _chars(step: Step) -> int:
 def _shortened_texts(texts: Sequence[str], most_chars: int) -> tuple[str, ...]:
     kept: list[str] = []
     for text in texts:
-        kept.append(_cut(text, most_chars))
+        kept.append(shortened(text, most_chars))
         # An empty word takes room too.
         most_chars -= len(kept[-1]) + 3
         if most_chars <= 0:
             return (*kept, "…") if len(kept) < len(texts) else tuple(kept)
     return tuple(kept)
-
-
-def _cut(text: str, most_chars: int) -> str:
-    return text if len(text) <= most_chars else f"{text[: most_chars - 1]}…"

@@ -14,10 +14,15 @@ from snapshot.journal.step_words import UNKNOWN_WORDS
 _CONFIG_ONLY = re.compile(
     r"(?:/bin/sh -c #\(nop\) +)?"
     r"(?:ARG|CMD|ENTRYPOINT|ENV|EXPOSE|HEALTHCHECK|LABEL|MAINTAINER|ONBUILD|SHELL|STOPSIGNAL|USER|VOLUME)\b"
-    r"|snap commit: config$"
+    r"|snap [a-z-]+: config$"
 )
 # Steps, as snap writes them (:func:`snapshot.image.generations.history_entries`): never layers of their own.
-_STEP = re.compile(rf"snap (?:{'|'.join(VERBS)})\b|{re.escape(UNKNOWN_WORDS)}|snap: [0-9,]+ earlier steps?$")
+# What a verb did in all has a colon: `snap patch: 1 added`.
+_STEP = re.compile(
+    rf"snap (?:{'|'.join(VERBS)})\b(?!:)|{re.escape(UNKNOWN_WORDS)}|snap: [0-9,]+ earlier steps?$"
+)
+
+_UNKNOWN_TIME = "1970-01-01T00:00:00Z"
 
 
 def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[HistoryEntry, ...]:
@@ -37,7 +42,9 @@ def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[Hist
     with_layer = set(ranked[:layer_count])
     marked = tuple(replace(entry, empty_layer=index not in with_layer) for index, entry in enumerate(entries))
     missing = layer_count - len(with_layer)
-    return tuple(HistoryEntry("", "") for _ in range(missing)) + marked
+    # Podman 4.3 ends its answer where an entry has no time.
+    created = next((entry.created for entry in entries if entry.created), _UNKNOWN_TIME)
+    return tuple(HistoryEntry(created, "") for _ in range(missing)) + marked
 
 
 def is_step(entry: HistoryEntry) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from snapshot.engine.types import Config, Healthcheck
 from snapshot.errors import InvalidInput
 from snapshot.image import edits
+from snapshot.image.config_parts import variables
 from snapshot.image.words import (
     BLANKS,
     SPACE,
@@ -124,7 +125,7 @@ def _label(config: Config, line: Line) -> Config:
 
 def _expose(config: Config, line: Line) -> Config:
     # The one instruction where a variable may hold several words. None at all is no error to the engine.
-    env = _variables(config)
+    env = variables(config)
     ports = [port for word in BLANKS.split(line.rest) for port in expand_to_words(word, env)]
     return edits.with_exposed_ports(config, ports)
 
@@ -182,11 +183,11 @@ def _on_build(config: Config, line: Line) -> Config:
 
 
 def _stop_signal(config: Config, line: Line) -> Config:
-    return edits.with_stop_signal(config, expand(line.rest, _variables(config)))
+    return edits.with_stop_signal(config, expand(line.rest, variables(config)))
 
 
 def _user(config: Config, line: Line) -> Config:
-    return edits.with_user(config, expand(line.rest, _variables(config)))
+    return edits.with_user(config, expand(line.rest, variables(config)))
 
 
 def _volume(config: Config, line: Line) -> Config:
@@ -194,15 +195,11 @@ def _volume(config: Config, line: Line) -> Config:
     words = BLANKS.split(line.rest) if argv is None else [word.strip(SPACE) for word in argv]
     if not words:
         raise InvalidInput("no path is named")
-    return edits.with_volumes(config, [expand(word, _variables(config)) for word in words])
+    return edits.with_volumes(config, [expand(word, variables(config)) for word in words])
 
 
 def _working_dir(config: Config, line: Line) -> Config:
-    return edits.with_working_dir(config, expand(line.rest, _variables(config)))
-
-
-def _variables(config: Config) -> dict[str, str]:
-    return {name: value for name, _, value in (entry.partition("=") for entry in config.env)}
+    return edits.with_working_dir(config, expand(line.rest, variables(config)))
 
 
 def _command_line(config: Config, line: Line) -> Sequence[str]:
@@ -241,7 +238,7 @@ def _pairs(config: Config, line: Line) -> list[tuple[str, str]]:
         pairs = [BLANKS.split(line.rest, maxsplit=1)]
     else:
         pairs = [word.split("=", 1) for word in words]
-    env = _variables(config)
+    env = variables(config)
     result = []
     for pair in pairs:
         if len(pair) < 2:

@@ -46,7 +46,7 @@ MOST_LABEL_CHARS = (64 << 10) - 1
 MOST_MANIFEST_CHARS = 48 << 10
 _MOST_RECORD_CHARS = 64 << 10
 
-_LISTS = ("kept_by_engine", "skipped", "left_out_by")
+_LISTS = ("kept_by_engine", "skipped", "left_out_by", "layers")
 
 
 class RecordDamaged(ValueError):
@@ -66,6 +66,11 @@ class Base:
     digest: str
     chain_id: str
     layer_count: int
+
+    @property
+    def shown(self) -> str:
+        """What it is called in messages: its name, or its ID where it has none."""
+        return self.name or self.id
 
 
 @dataclass(frozen=True)
@@ -90,11 +95,15 @@ class Record:
         For each part of the image's config (``cmd``, ``env TARGET``, …) the digest of its value.
     diff_id:
         Digest of the layer that was added (OCI image spec, ``rootfs.diff_ids``), which proves every byte of
-        it; empty where no file changed, or where the engine made the layer.
+        it; empty where no file changed, where the engine made the layer, or where there are several.
+    layers:
+        The digests of all layers that were added, lowest first, where there are several.
     method:
         ``sealed``: the layer is snap's own; ``engine``: it is from the engine's own commit.
     first_base:
         For a snapshot of a snapshot: the image below all of them.
+    made_from:
+        ID of the snapshot that was rebased or squashed, and is nowhere below this one.
     kept_by_engine:
         Parts of the config that came from the container because the engine's commit leaves nothing out.
     skipped:
@@ -123,6 +132,8 @@ class Record:
     left_out_by: tuple[str, ...] = ()
     left_out: int = 0
     left_out_bytes: int = 0
+    layers: tuple[str, ...] = ()
+    made_from: str = ""
     schema: int = SCHEMA
 
     def to_labels(self, manifest: str, steps: str = "", sessions: str = "") -> dict[str, str]:
@@ -137,6 +148,14 @@ class Record:
         if len(manifest) <= min(MOST_MANIFEST_CHARS, MOST_LABEL_CHARS - label_chars(labels)):
             labels[MANIFEST_LABEL] = manifest
         return {**labels, SEAL_LABEL: _seal(labels)}
+
+    @classmethod
+    def if_intact(cls, labels: Mapping[str, str]) -> Record | None:
+        """As :meth:`from_labels`, and ``None`` for a record that is damaged as well."""
+        try:
+            return cls.from_labels(labels)
+        except RecordDamaged:
+            return None
 
     @classmethod
     def from_labels(cls, labels: Mapping[str, str]) -> Record | None:
@@ -164,7 +183,7 @@ class Record:
             raise RecordDamaged(f"the record has schema {value['schema']!r}, this snap reads {SCHEMA}")
         base = _base(value.pop("base"))
         first_base = value.pop("first_base", None)
-        kept_by_engine, skipped, left_out_by = (_texts(value.pop(name, [])) for name in _LISTS)
+        kept_by_engine, skipped, left_out_by, layers = (_texts(value.pop(name, [])) for name in _LISTS)
         config = value.pop("config")
         _texts([*config, *config.values()])
         return cls(
@@ -175,7 +194,13 @@ class Record:
             kept_by_engine=kept_by_engine,
             skipped=skipped,
             left_out_by=left_out_by,
+            layers=layers,
         )
+
+    @property
+    def added_layers(self) -> tuple[str, ...]:
+        """The digests of the layers that were added, lowest first; none where they are not known."""
+        return self.layers or ((self.diff_id,) if self.diff_id else ())
 
     @property
     def origin(self) -> Base:

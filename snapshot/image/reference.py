@@ -22,11 +22,20 @@ _WORD = "[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 _PATH = re.compile(rf"{_WORD}(?:/{_WORD})*")
 _TAG = re.compile("[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}")
 _DIGEST = re.compile("sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128}")
+_SHA256 = re.compile("sha256:[0-9a-f]{64}")
 _LONGEST_NAME = 255
 
 _FULL_ID = re.compile("(?:sha256:)?[a-f0-9]{64}")
 _ANY_ID = re.compile("sha256:([a-f0-9]+)|([a-f0-9]{12,64})")
 _EXAMPLE = "Write it as ch03-change, diamol/ch03:v2 or registry:5000/name:tag."
+
+
+def is_digest(text: str) -> bool:
+    """Whether a text is a digest (``sha256:…``), as those of layers and configs are, and the IDs of images.
+
+    What a stranger wrote in place of one is nothing to ask an engine for.
+    """
+    return _SHA256.fullmatch(text) is not None
 
 
 @dataclass(frozen=True)

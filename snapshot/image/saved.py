@@ -1,4 +1,4 @@
-"""The layers in the archive that an engine saves of an image."""
+"""The layers and the config in the archive that an engine saves of an image."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ import hashlib
 import json
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import IO, Any, cast
 
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _MOST_MANIFEST_BYTES = 4 << 20
+# Configs and manifests; a stranger's archive may hold any number of others.
+_MOST_DOCUMENT_BYTES = 4 << 20
+_MOST_DOCUMENTS = 200
 _PIECE_BYTES = 1 << 20
 #: What reading a damaged archive raises, wherever in it that happens.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, RecursionError)
@@ -55,17 +58,24 @@ class SavedLayer:
 class SavedImage:
     """The archive of ``docker save`` (``GET /images/NAME/get``), read once, forwards.
 
-    Layers are given as they come, in no order; :meth:`layer_order` tells it afterwards. Docker 20.10 writes
-    ``ID/layer.tar``, newer ones and the containerd store ``blobs/sha256/DIGEST``, Podman ``DIGEST.tar``.
+    Layers are given as they come, in no order; :meth:`layer_order` tells it afterwards, and :meth:`config`
+    the config. Docker 20.10 writes ``ID/layer.tar``, newer ones and the containerd store
+    ``blobs/sha256/DIGEST``, Podman ``DIGEST.tar``.
     """
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._manifest: Any = None
         self._same_as: dict[str, str] = {}
+        self._documents: dict[str, bytes] = {}
 
-    def layers(self) -> Iterator[SavedLayer]:
-        """All layers; each is to be read before the next one is asked for."""
+    def layers(self, passing_over: Iterable[str] = ()) -> Iterator[SavedLayer]:
+        """The layers; each is to be read before the next one is asked for.
+
+        ``passing_over`` are diff IDs of layers that are not wanted. Some are given all the same: newer
+        engines alone name a layer by its digest.
+        """
+        unwanted = {diff_id.partition(":")[2] for diff_id in passing_over}
         try:
             with tarfile.open(fileobj=self._stream, mode="r|") as tar:
                 for info in tar:
@@ -76,8 +86,14 @@ class SavedImage:
                         continue
                     if info.name == "manifest.json":
                         self._manifest = json.loads(content.read(_MOST_MANIFEST_BYTES))
-                    elif layer := _uncompressed(content):
+                        continue
+                    if any(digest in info.name for digest in unwanted):
+                        continue
+                    head = content.read(tarfile.BLOCKSIZE)
+                    if layer := _uncompressed(head, content):
                         yield SavedLayer(info.name, layer)
+                    elif info.size <= _MOST_DOCUMENT_BYTES and len(self._documents) < _MOST_DOCUMENTS:
+                        self._documents[info.name] = head + content.read()
         except _DAMAGE as error:
             raise _unreadable(error) from error
 
@@ -88,6 +104,13 @@ class SavedImage:
         except (TypeError, KeyError, IndexError) as error:
             raise SavedImageUnreadable("the saved image has no manifest.json") from error
         return [self._same_as.get(name, name) for name in names]
+
+    def config(self) -> bytes:
+        """The config as it is stored; known when all layers have been given."""
+        try:
+            return self._documents[self._manifest[0]["Config"]]
+        except (TypeError, KeyError, IndexError) as error:
+            raise SavedImageUnreadable("the saved image has no config") from error
 
 
 def _unreadable(error: Exception) -> SavedImageUnreadable:
@@ -101,9 +124,8 @@ def _target(info: tarfile.TarInfo) -> str:
     return info.linkname.removeprefix("../")
 
 
-def _uncompressed(content: IO[bytes]) -> IO[bytes] | None:
-    """The tar in a blob; ``None`` for a blob that is a document."""
-    head = content.read(tarfile.BLOCKSIZE)
+def _uncompressed(head: bytes, content: IO[bytes]) -> IO[bytes] | None:
+    """The tar in a blob that begins with ``head``; ``None`` for a blob that is a document."""
     begun = cast("IO[bytes]", _Begun(head, content))
     if head.startswith(_ZSTD):
         raise SavedImageUnreadable("a layer is compressed with zstd, which cannot be read here")

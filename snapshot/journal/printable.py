@@ -12,6 +12,15 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escaped(char) for char in text)
 
 
+def shortened(text: str, most_chars: int) -> str:
+    """A text of at most so many characters; one that was longer ends in ``…``.
+
+    >>> shortened("snap patch --rm /bin/vi", 12)
+    'snap patch …'
+    """
+    return text if len(text) <= most_chars else f"{text[: most_chars - 1]}…"
+
+
 def _escaped(char: str) -> str:
     if "\udc80" <= char <= "\udcff":
         # A byte that is not UTF-8.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 #: The verbs that make steps. ``unknown`` stands for what was done behind snap's back.
-VERBS = ("run", "start", "exec", "attach", "cp", "reset", "unknown")
+VERBS = ("run", "start", "exec", "attach", "cp", "reset", "patch", "unknown")
 
 #: A step lists its changes up to this number of paths.
 MOST_LISTED = 20
@@ -55,13 +56,13 @@ class Step(NamedTuple):
     verb:
         One of :data:`VERBS`.
     argv:
-        The command, or what was copied (source and destination).
+        The command, what was copied (source and destination), or the options of a patch.
     user, working_dir:
         Empty where the container's own were in force.
     env_names:
         Names of the variables that were given; never their values.
     copied:
-        What ``cp`` brought into the container.
+        What ``cp`` or ``patch`` brought in.
     started:
         RFC 3339, UTC, by the clock of this machine: the order of steps is that of their numbers.
     duration_s:
@@ -77,7 +78,8 @@ class Step(NamedTuple):
     overlaps:
         Whether another step was at work at the same time, so that changes may be of either.
     cut:
-        Whether something that could hold a secret was cut from ``argv``.
+        Whether something was cut from ``argv``: what could hold a secret, or in an image's labels what is too
+        long for them.
     """
 
     number: int
@@ -95,3 +97,8 @@ class Step(NamedTuple):
     interrupted: bool = False
     overlaps: bool = False
     cut: bool = False
+
+
+def numbered(steps: Iterable[Step]) -> tuple[Step, ...]:
+    """Steps of several containers or images as one list, numbered through from 1."""
+    return tuple(step._replace(number=number) for number, step in enumerate(steps, 1))

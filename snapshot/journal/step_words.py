@@ -18,6 +18,8 @@ def step_in_words(step: Step) -> str:
     "snap exec -u root -e WHO -- sh -c 'echo $WHO\\nls'"
     >>> step_in_words(Step(2, "unknown", changes=StepChanges(added=2)))
     "unknown step (docker exec, the container's own work): 2 added"
+    >>> step_in_words(Step(3, "patch", ("--run", "make", "--run-env", "KEY"), env_names=("KEY",)))
+    'snap patch --run make --run-env KEY'
     """
     if step.verb == "unknown":
         return f"{UNKNOWN_WORDS}: {changes_in_words(step.changes)}" if step.changes else UNKNOWN_WORDS
@@ -26,7 +28,8 @@ def step_in_words(step: Step) -> str:
         words += ["-u", _quoted(step.user)]
     if step.working_dir:
         words += ["-w", _quoted(step.working_dir)]
-    for name in step.env_names:
+    # Those of a patch are in its own words, where -e would be a variable of the image.
+    for name in step.env_names if step.verb != "patch" else ():
         words += ["-e", _quoted(name)]
     if step.argv and step.verb in {"run", "exec"}:
         words.append("--")

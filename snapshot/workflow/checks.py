@@ -2,40 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from snapshot.changeset.content import file_contains, path_exists, sha256_of
-from snapshot.changeset.paths import absolute
-from snapshot.changeset.source import FileSource
-from snapshot.engine.types import Image
+from snapshot.changeset.content import file_contains, path_exists, sha256_at
 from snapshot.errors import CommandNotStarted, PathNotFound
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was checked: what, whether it is as it should be, and what was seen."""
-
-    subject: str
-    passed: bool
-    detail: str
-
-
-@dataclass(frozen=True)
-class Subject:
-    """The image that is checked, with its files and a way to run a command in it.
-
-    ``run`` takes arguments and seconds, and returns exit status and stdout.
-    """
-
-    image: Image
-    files: Callable[[], FileSource]
-    run: Callable[[tuple[str, ...], float], tuple[int, bytes]]
-
-    def path(self, path: str) -> str:
-        """``path`` from the image's working directory."""
-        return absolute(path, self.image.config.working_dir)
+from snapshot.workflow.findings import Finding, Subject
 
 
 class Check(Protocol):
@@ -83,7 +55,7 @@ class FileHash:
         """Look, and say what was seen."""
         path = subject.path(self.path)
         try:
-            digest = sha256_of(subject.files(), path)
+            digest = sha256_at(subject.files(), path)
         except PathNotFound as error:
             return Finding(f"sha256 {path}", False, error.what)
         same = digest == self.sha256.lower()

@@ -18,7 +18,6 @@ from snapshot.errors import (
     Refused,
     SnapError,
     SparseLoadRefused,
-    VerificationFailed,
 )
 from snapshot.image.config_edits import ConfigEdits
 from snapshot.image.generations import Generation, generations_of
@@ -26,16 +25,18 @@ from snapshot.image.record import Record, RecordDamaged
 from snapshot.image.reference import Reference
 from snapshot.journal.step import Step
 from snapshot.workflow.archive_file import write_archive
-from snapshot.workflow.described import base_of
+from snapshot.workflow.delivery import gone_on_failure
+from snapshot.workflow.described import base_of, full_name_of
 from snapshot.workflow.fold import check_foldable
+from snapshot.workflow.making import name_image, verified
 from snapshot.workflow.methods.by_engine import make_by_engine
-from snapshot.workflow.methods.interface import CaptureWay, Made, Order
+from snapshot.workflow.methods.interface import CaptureWay, CommitOrder, Made
 from snapshot.workflow.methods.sealed import make_sealed
 from snapshot.workflow.named import usable_container
 from snapshot.workflow.progress import SILENT, Progress
 from snapshot.workflow.sessions.embedded import embedded_sessions
 from snapshot.workflow.steps import note_commit, steps_of
-from snapshot.workflow.verify import Verification, verify
+from snapshot.workflow.verify import Verification
 
 #: The classic store of Docker takes no image with more layers (moby ``layer/layer_store.go``, maxLayerDepth).
 MOST_LAYERS = 125
@@ -177,20 +178,12 @@ def commit(
         result = _written(engine, order, options.output, target, progress)
         return replace(result, journal_failure=journal_failure)
     made, fell_back = _made(engine, order, options.method, progress)
-    try:
+    with gone_on_failure(engine, made.image_id, is_new=made.is_new):
         # What the engine made is not known to be right until it was read back.
-        verification = (
-            verify(engine, made.image_id, progress=progress) if options.check or fell_back else None
-        )
-        if verification and not verification.passed:
-            raise _failed(verification)
+        check = options.check or fell_back != ""
+        verification = verified(engine, made.image_id, progress) if check else None
         layer_count = len(engine.image(made.image_id).layers)
-        moved_from = _tag(engine, made.image_id, target) if target else ""
-    except BaseException:
-        if made.is_new:
-            with suppress(SnapError):
-                engine.remove_image(made.image_id)
-        raise
+        moved_from = name_image(engine, made.image_id, target) if target else ""
     try:
         note_commit(order.container.id, made.image_id)
     except (OSError, SnapError) as error:
@@ -211,7 +204,7 @@ def commit(
     )
 
 
-def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[Order, str]:
+def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[CommitOrder, str]:
     """Look at what is to be committed, before anything is touched; raises as :func:`commit` does.
 
     Returns too why the container's journal could not be read, empty where it could.
@@ -221,31 +214,31 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[Ord
     wanted = options.edits.applied_to(base.config)
     if options.keep_env:
         wanted = _with_env_of(wanted, base.config, found.config)
-    try:
-        base_record = Record.from_labels(base.config.labels)
-    except RecordDamaged:
-        base_record = None
+    base_record = Record.if_intact(base.config.labels)
     inherited: tuple[Generation, ...] = ()
     with suppress(RecordDamaged):
         inherited = generations_of(base.config.labels)
     first_base = base_record.origin if base_record else None
+    base_name = full_name_of(found.image_name, base)
     if options.squash and first_base:
         check_foldable(base, first_base)
         origin, first_base = first_base, None
     else:
-        origin = base_of(found, base)
+        origin = base_of(base_name, base)
         _check_depth(engine, base, can_be_folded=first_base is not None)
     # An image can be made without them, so what goes wrong is only said.
     steps, journal_failure = steps_of(engine, found)
-    order = Order(
+    order = CommitOrder(
         container=found,
         base=base,
+        base_name=base_name,
         wanted=wanted,
         origin=origin,
         first_base=first_base,
         inherited=inherited,
         steps=steps,
         sessions=embedded_sessions(found.id, steps, options.embed_sessions),
+        container_name=found.name,
         message=options.message,
         author=options.author,
         exclusion=options.exclusion,
@@ -258,7 +251,7 @@ def ordered(engine: Engine, container: str, options: CommitOptions) -> tuple[Ord
 
 
 def _written(
-    engine: Engine, order: Order, path: Path, target: Reference | None, progress: Progress
+    engine: Engine, order: CommitOrder, path: Path, target: Reference | None, progress: Progress
 ) -> CommitResult:
     name = f"{target.domain}/{target.path}:{target.tag}" if target else ""
     made = write_archive(engine, order, path, name, progress)
@@ -278,7 +271,7 @@ def _written(
     )
 
 
-def _made(engine: Engine, order: Order, method: Method, progress: Progress) -> tuple[Made, str]:
+def _made(engine: Engine, order: CommitOrder, method: Method, progress: Progress) -> tuple[Made, str]:
     """The image, and why the engine's own commit was taken in the end, if it was."""
     if method is Method.ENGINE:
         return make_by_engine(engine, order, progress), ""
@@ -323,20 +316,3 @@ def _with_env_of(wanted: Config, base: Config, container: Config) -> Config:
     names = {variable.partition("=")[0]: variable for variable in given}
     kept = tuple(names.pop(variable.partition("=")[0], variable) for variable in wanted.env)
     return replace(wanted, env=kept + tuple(names.values()))
-
-
-def _tag(engine: Engine, image_id: str, target: Reference) -> str:
-    try:
-        before = engine.image(target.familiar).id
-    except ImageNotFound:
-        before = ""
-    engine.tag(image_id, target.name, target.tag)
-    return before if before != image_id else ""
-
-
-def _failed(verification: Verification) -> VerificationFailed:
-    return VerificationFailed(
-        "The new image does not hold what was committed, and was removed.",
-        "See whether the container changes its files meanwhile, then try again.",
-        findings=tuple(f"{finding.subject}: {finding.detail}" for finding in verification.failures),
-    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 
@@ -15,14 +14,14 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import Image
 from snapshot.errors import ImageNotFound
 from snapshot.image.record import Record, chain_id
+from snapshot.image.reference import is_digest
 from snapshot.image.saved import SavedImageUnreadable
-from snapshot.workflow.checks import Finding, Subject
+from snapshot.workflow.findings import Finding, Subject
 from snapshot.workflow.helper import files_of_image
 from snapshot.workflow.layer_list import changes_in_layer
 from snapshot.workflow.recorded_changes import as_recorded, recorded_changes
 
 _MOST_NAMED = 20
-_IMAGE_ID = re.compile("sha256:[0-9a-f]{64}")
 
 
 class _ChangesUnknown(Exception):
@@ -47,10 +46,10 @@ def content_findings(engine: Engine, record: Record, subject: Subject) -> list[F
     That cannot be known without the base's files: where the base is not in the engine, the image fails.
     """
     base = record.base
-    named = f"{base.name or base.id}"
+    named = base.shown
     try:
         # What a stranger's record has there need not be an ID, and is nothing to ask an engine for.
-        found = engine.image(base.id) if _IMAGE_ID.fullmatch(base.id) else None
+        found = engine.image(base.id) if is_digest(base.id) else None
     except ImageNotFound:
         found = None
     if found is None or chain_id(found.layers) != base.chain_id:

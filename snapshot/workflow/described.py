@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from snapshot import __version__
-from snapshot.changeset.capture import LeftOut
 from snapshot.changeset.entry import Changeset
 from snapshot.changeset.manifest import encode_manifest, manifest_digest
-from snapshot.engine.types import ChangeKind, Config, Container, Image
-from snapshot.errors import Refused, SnapError
+from snapshot.engine.types import ChangeKind, Config, Image
+from snapshot.errors import InvalidInput, Refused, SnapError
 from snapshot.image.generations import (
     Generation,
     at_a_fixed_time,
@@ -38,14 +38,23 @@ from snapshot.journal.step import Step
 from snapshot.workflow.methods.interface import Order
 from snapshot.workflow.state import keep_manifest
 
+if TYPE_CHECKING:
+    from snapshot.changeset.capture import LeftOut
+
 
 def created_at(order: Order) -> str:
     """The time that the image says it was made at: RFC 3339, UTC, whole seconds."""
-    if order.fixed_time_s is not None:
-        moment = datetime.fromtimestamp(order.fixed_time_s, timezone.utc)
-    else:
-        moment = datetime.now(timezone.utc)
-    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return moment(order.fixed_time_s)
+
+
+def moment(seconds: int | None) -> str:
+    """Seconds since 1970, or now, in RFC 3339: UTC, whole seconds.
+
+    >>> moment(1767225600)
+    '2026-01-01T00:00:00Z'
+    """
+    found = datetime.now(timezone.utc) if seconds is None else datetime.fromtimestamp(seconds, timezone.utc)
+    return found.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def told_steps(order: Order, created: str) -> tuple[Step, ...]:
@@ -53,16 +62,40 @@ def told_steps(order: Order, created: str) -> tuple[Step, ...]:
     return for_an_image(order.steps) if order.fixed_time_s is None else at_a_fixed_time(order.steps, created)
 
 
-def base_of(container: Container, image: Image) -> Base:
-    """What a record says of the image that a container was started from."""
+def full_name(name: str) -> str:
+    """A name of an image in full, as the OCI annotation wants it; empty for an ID.
+
+    >>> full_name("diamol/ch03-lab")
+    'docker.io/diamol/ch03-lab:latest'
+    """
     try:
-        reference = Reference.parse(container.image_name)
-        # In full, as the annotation's definition wants it.
-        name = f"{reference.domain}/{reference.path}" + (f":{reference.tag}" if reference.tag else "")
-        digests = [d for d in image.repo_digests if d.startswith(f"{reference.name}@")]
+        reference = Reference.parse(name)
     except SnapError:
-        # Started by an ID.
-        name, digests = "", list(image.repo_digests)
+        return ""
+    return f"{reference.domain}/{reference.path}" + (f":{reference.tag}" if reference.tag else "")
+
+
+def is_id_of(name: str, image: Image) -> bool:
+    """Whether an image was asked for by its ID, in full or by how that begins, and not by a name."""
+    if not name or not image.id.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
+        return False
+    try:
+        return Reference.parse(name).familiar not in image.tags
+    except InvalidInput:
+        return True
+
+
+def full_name_of(name: str, image: Image) -> str:
+    """As :func:`full_name`, of what an image was asked for by; empty where that is how its ID begins."""
+    return "" if is_id_of(name, image) else full_name(name)
+
+
+def base_of(name: str, image: Image) -> Base:
+    """What a record says of the image that was begun with; ``name`` is its full name, or empty."""
+    digests = list(image.repo_digests)
+    if name:
+        repository = Reference.parse(name).name
+        digests = [digest for digest in digests if digest.startswith(f"{repository}@")]
     digest = digests[0].partition("@")[2] if digests else image.id
     return Base(name, image.id, digest, chain_id(image.layers), len(image.layers))
 
@@ -98,11 +131,13 @@ def described(
     config: Config,
     *,
     method: str,
-    diff_id: str = "",
+    layers: Sequence[str] = (),
     kept_by_engine: tuple[str, ...] = (),
     left_out: Sequence[LeftOut] = (),
 ) -> tuple[Record, Mapping[str, str]]:
     """The record of an image with ``config``, and the labels that hold it and its steps.
+
+    ``layers`` are the digests of those that were added, lowest first.
 
     Raises :class:`~snapshot.errors.Refused` where labels have no room for the recordings that were asked for.
     """
@@ -112,7 +147,7 @@ def described(
         tool=f"docker-snap {__version__}",
         created=created,
         # Two containers with the same change shall give the same image, where the time is fixed.
-        container=order.container.name if order.fixed_time_s is None else "",
+        container=order.container_name if order.fixed_time_s is None else "",
         message=order.message,
         author=order.author,
         base=order.origin,
@@ -123,8 +158,10 @@ def described(
         size_bytes=changeset.size_bytes,
         config=config_digests(config),
         method=method,
-        diff_id=diff_id,
+        diff_id=layers[0] if len(layers) == 1 else "",
+        layers=tuple(layers) if len(layers) > 1 else (),
         first_base=order.first_base,
+        made_from=order.made_from,
         kept_by_engine=kept_by_engine,
         skipped=tuple(entry.path for entry in changeset.skipped),
         left_out_by=tuple(sorted({item.rule for item in left_out})),
@@ -145,7 +182,7 @@ def described(
 
 def _steps_label(order: Order, record: Record) -> str:
     newest = Generation(
-        base_name=base_of(order.container, order.base).name,
+        base_name=order.base_name,
         base_id=order.base.id,
         container=record.container,
         message=record.message,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import AbstractContextManager, nullcontext, suppress
 
 from snapshot.changeset.entry import Changeset
@@ -14,14 +13,12 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
 from snapshot.errors import ImageNotFound, InvalidInput, SnapError
 from snapshot.image.record import Base, Record, RecordDamaged, chain_id
-from snapshot.image.reference import Reference
+from snapshot.image.reference import Reference, is_digest
 from snapshot.workflow.difference import Difference, FoundBy, Side, SideKind
 from snapshot.workflow.helper import files_of_image
 from snapshot.workflow.layer_checks import layer_findings
 from snapshot.workflow.progress import Progress
 from snapshot.workflow.recorded_changes import recorded_changes
-
-_IMAGE_ID = re.compile("sha256:[0-9a-f]{64}")
 
 
 def side_of(thing: Image | Container, name: str = "") -> Side:
@@ -63,12 +60,12 @@ def diff_from_base(
         with suppress(ManifestDamaged):
             changes = recorded_changes(record, image)
     if changes is not None:
-        old = Side(SideKind.IMAGE, record.base.id, record.base.name or record.base.id)
+        old = Side(SideKind.IMAGE, record.base.id, record.base.shown)
         return Difference(old, side_of(image, name), Changeset(changes), FoundBy.RECORD)
-    base = _base_on_engine(engine, record.base)
+    base = base_on_engine(engine, record.base)
     if base is None:
         raise ImageNotFound(
-            f"The base of '{name}', {record.base.name or record.base.id}, is not here, and without its files"
+            f"The base of '{name}', {record.base.shown}, is not here, and without its files"
             " nobody can tell what changed.",
             f"Pull it, or name another image to hold it against: `snap diff IMAGE {name}`.",
         )
@@ -114,10 +111,9 @@ def _files(engine: Engine, thing: Image | Container) -> AbstractContextManager[F
     return files_of_image(engine, thing.id)
 
 
-def _base_on_engine(engine: Engine, base: Base) -> Image | None:
+def base_on_engine(engine: Engine, base: Base) -> Image | None:
     """The image that a record names as its base, known by its layers; ``None`` where it is not here."""
-    # A record can be a stranger's: what is no ID and no name in it is nothing to ask an engine for.
-    asked = [base.id] if _IMAGE_ID.fullmatch(base.id) else []
+    asked = [base.id] if is_digest(base.id) else []
     with suppress(InvalidInput):
         asked.append(Reference.parse(base.name).familiar)
     for name in asked:

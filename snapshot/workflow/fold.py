@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import IO, cast
 
+from snapshot.changeset.member import Member
 from snapshot.changeset.squash import changes_against, names_in_layer
+from snapshot.changeset.tar_reader import read_members
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Change, HistoryEntry, Image
 from snapshot.errors import EngineGone, Refused
@@ -19,9 +21,9 @@ def check_foldable(image: Image, origin: Base) -> None:
     """Raise :class:`~snapshot.errors.Refused` where the image does not stand on its recorded base."""
     if chain_id(image.layers[: origin.layer_count]) != origin.chain_id:
         raise Refused(
-            f"The layers of '{image.id}' cannot be folded: it does not stand on {origin.name or origin.id}"
+            f"The layers of '{image.id}' cannot be folded: it does not stand on {origin.shown}"
             " any more, as its record says.",
-            "Leave out --squash.",
+            "Leave out --squash where it was given.",
         )
 
 
@@ -38,12 +40,16 @@ def changes_against_origin(
             names = {layer.name: _names(layer) for layer in saved.layers()}
         layers = [names[name] for name in saved.layer_order()]
     except (SavedImageUnreadable, KeyError) as error:
-        raise Refused(
-            f"The layers of '{image.id}' cannot be read, so they cannot be folded: {error}.",
-            "Leave out --squash.",
-        ) from error
+        raise _unreadable(image, str(error)) from error
     count = origin.layer_count
     return changes_against(layers[:count], layers[count:], listed)
+
+
+def _unreadable(image: Image, reason: str) -> Refused:
+    return Refused(
+        f"The layers of '{image.id}' cannot be read, so they cannot be folded: {reason}.",
+        "Leave out --squash where it was given.",
+    )
 
 
 def _names(layer: SavedLayer) -> list[tuple[str, bool]]:
@@ -51,6 +57,26 @@ def _names(layer: SavedLayer) -> list[tuple[str, bool]]:
         return names_in_layer(cast("IO[bytes]", layer))
     except EngineGone as error:
         raise SavedImageUnreadable(error.what) from error
+
+
+def root_folder_above(engine: Engine, image: Image, origin: Base) -> Member | None:
+    """What the topmost layer above ``origin`` says of the root folder, ``None`` where none says anything.
+
+    A container does not tell: there the root is the engine's own. The image is read as its engine saves it.
+    """
+    roots: dict[str, Member] = {}
+    below, above = image.layers[: origin.layer_count], image.layers[origin.layer_count :]
+    try:
+        with engine.transfer.save(image.id) as stream:
+            saved = SavedImage(stream)
+            for layer in saved.layers(passing_over=set(below) - set(above)):
+                for member in read_members(cast("IO[bytes]", layer), "/", strip=0):
+                    if member.entry.path == "/":
+                        roots[layer.name] = member
+        names = saved.layer_order()[origin.layer_count :]
+    except (SavedImageUnreadable, EngineGone) as error:
+        raise _unreadable(image, str(error)) from error
+    return next((roots[name] for name in reversed(names) if name in roots), None)
 
 
 def folded_history(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from snapshot.engine.types import Image
 from snapshot.image.record import Record, chain_id
-from snapshot.workflow.checks import Finding
+from snapshot.workflow.findings import Finding
 
 
 def layer_findings(record: Record, image: Image) -> list[Finding]:
@@ -13,24 +13,25 @@ def layer_findings(record: Record, image: Image) -> list[Finding]:
     if not finding.passed or record.method != "sealed":
         return [finding]
     added = image.layers[record.base.layer_count :]
-    if added == recorded_layers(record):
-        detail = f"the committed one, {record.diff_id}" if added else "none was added"
+    recorded = record.added_layers
+    if added == recorded:
+        detail = "none was added"
+        if added:
+            which = "the committed one" if len(added) == 1 else f"the {len(added)} committed ones"
+            detail = f"{which}, {', '.join(added)}"
         return [finding, Finding("layer", True, detail)]
-    if not added:
-        return [finding, Finding("layer", False, "the committed layer is missing")]
-    return [finding, Finding("layer", False, f"is {added[0]}, recorded {record.diff_id or 'none'}")]
-
-
-def recorded_layers(record: Record) -> tuple[str, ...]:
-    """The diff IDs that a sealed image has above its base: one, or none where no file changed."""
-    return (record.diff_id,) if record.diff_id else ()
+    if len(added) < len(recorded):
+        missing = "the committed layer is" if len(recorded) == 1 else "committed layers are"
+        return [finding, Finding("layer", False, f"{missing} missing")]
+    seen, wanted = (", ".join(layers) or "none" for layers in (added, recorded))
+    return [finding, Finding("layer", False, f"is {seen}, recorded {wanted}")]
 
 
 def has_layers_too_many(record: Record, image: Image) -> bool:
     """Whether other layers stand on the image as it was committed."""
     layers = image.layers
     count = record.base.layer_count
-    own = recorded_layers(record)
+    own = record.added_layers
     return (
         len(layers) > count + len(own)
         and chain_id(layers[:count]) == record.base.chain_id
@@ -58,13 +59,13 @@ def named_base_finding(record: Record, base: Image) -> Finding:
 def _base_finding(record: Record, image: Image) -> Finding:
     base = record.base
     count = base.layer_count
-    named = f"{base.name or base.id}, {count} layer{'' if count == 1 else 's'}"
+    named = f"{base.shown}, {count} layer{'' if count == 1 else 's'}"
     if len(image.layers) < count or chain_id(image.layers[:count]) != base.chain_id:
         return Finding("base", False, f"the layers below are not those of {named}")
     # An empty changeset adds no layer, and the engine's own commit tells no digest in advance.
     extra = len(image.layers) - count
-    most = len(recorded_layers(record)) if record.method == "sealed" else 1
+    most = len(record.added_layers) if record.method == "sealed" else 1
     if extra > most:
-        committed = "one" if most else "none"
-        return Finding("base", False, f"{extra} layers stand on {named}, and {committed} was committed")
+        committed = {0: "none was", 1: "one was"}.get(most, f"{most} were")
+        return Finding("base", False, f"{extra} layers stand on {named}, and {committed} committed")
     return Finding("base", True, named)

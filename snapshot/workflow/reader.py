@@ -64,7 +64,7 @@ def choose_reader(
     check_room(changed_bytes)
     reader = ApiReader(
         files,
-        _costs(engine),
+        call_costs(engine),
         KnownSizes(base.size_bytes, changed_bytes),
         linked_before_s=whole_seconds(container.created),
     )
@@ -97,7 +97,8 @@ def _root_differs(engine: Engine, base: Image, root: Piece) -> bool:
         return _root_of(files).entry != root.entry
 
 
-def _costs(engine: Engine) -> CallCosts:
+def call_costs(engine: Engine) -> CallCosts:
+    """What the archive calls of an engine cost."""
     # Podman is not asked: its answer takes half a second.
     old = not engine.is_podman and engine.version.major < _FIRST_QUICK_DOCKER
     return _COSTS_OF_OLD_DOCKER if old else TYPICAL_COSTS

@@ -6,7 +6,8 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from snapshot.engine.client import Engine, tried_again
+from snapshot.engine.client import Engine
+from snapshot.engine.patience import tried_again
 from snapshot.engine.types import Container
 from snapshot.errors import ContainerNotFound
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
 from snapshot.errors import ImageNotFound, NotFound, Refused
-from snapshot.image.record import STARTED_LABEL, Record, RecordDamaged
+from snapshot.image.record import STARTED_LABEL, Record
 from snapshot.journal.step import Step
 from snapshot.workflow.named import usable_container
 from snapshot.workflow.replaced import name_made_free
@@ -138,10 +138,7 @@ def _is_made_from(engine: Engine, image: Image, base_id: str) -> bool:
     if image.layers[: len(base.layers)] != base.layers:
         return False
     for _ in range(_MOST_GENERATIONS):
-        try:
-            record = Record.from_labels(image.config.labels)
-        except RecordDamaged:
-            return False
+        record = Record.if_intact(image.config.labels)
         if record is None:
             return False
         if base_id in {record.base.id, record.origin.id}:

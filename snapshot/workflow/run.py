@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import enum
 from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,17 +12,16 @@ from snapshot.engine.types import Container, ContainerSpec, Image
 from snapshot.errors import (
     ContainerNotFound,
     EngineError,
-    ImageNotFound,
     Interrupted,
-    InvalidInput,
     NameInUse,
     SnapError,
     Terminated,
 )
 from snapshot.image.record import STARTED_LABEL
-from snapshot.image.reference import Reference, container_name_for
+from snapshot.image.reference import container_name_for
 from snapshot.journal.step import Step
 from snapshot.workflow.progress import SILENT, Progress
+from snapshot.workflow.pulling import PullPolicy, image_for
 from snapshot.workflow.replaced import name_made_free
 from snapshot.workflow.sessions.connection import Connection, removed_meanwhile
 from snapshot.workflow.sessions.detach_keys import key_bytes
@@ -33,14 +31,6 @@ from snapshot.workflow.steps import StepKeeper, forget_steps
 
 _MOST_NAMES_TRIED = 100
 _GRACE_S = 3.0
-
-
-class PullPolicy(enum.Enum):
-    """When an image is pulled: as ``docker run --pull`` has it."""
-
-    ALWAYS = "always"
-    MISSING = "missing"
-    NEVER = "never"
 
 
 @dataclass(frozen=True)
@@ -96,7 +86,7 @@ def run(
         Ctrl-C, SIGTERM or SIGHUP: the command was stopped, its container is kept.
     """
     key_bytes(detach_keys)
-    image = _image_for(engine, spec, pull, progress)
+    image = image_for(engine, spec.image, spec.platform, pull, progress)
     marked = replace(spec, labels={**spec.labels, STARTED_LABEL: image.id})
     processes = engine.processes
     connection = Connection(sitting, spec.tty, detach_keys, recording)
@@ -140,38 +130,6 @@ def _exit_code(processes: Processes, container: Container) -> int:
 def _step(processes: Processes, container: Container, spec: ContainerSpec) -> StepKeeper:
     draft = Step(0, "run", spec.command, user=spec.user, working_dir=spec.working_dir)
     return StepKeeper(processes, container, draft, env=spec.env, is_new=True)
-
-
-def _image_for(engine: Engine, spec: ContainerSpec, policy: PullPolicy, progress: Progress) -> Image:
-    try:
-        if policy is not PullPolicy.ALWAYS:
-            image = engine.image(spec.image)
-            if policy is PullPolicy.NEVER or _is_for(image, spec.platform):
-                return image
-    except ImageNotFound as not_found:
-        if policy is PullPolicy.NEVER:
-            raise
-        try:
-            reference = Reference.parse(spec.image)
-        except InvalidInput as invalid:
-            # An ID can't be pulled; a name that can't be one is the user's mistake.
-            raise (not_found if spec.image.startswith("sha256:") else invalid) from invalid
-    else:
-        reference = Reference.parse(spec.image)
-    progress.stage(f"pulling {reference.familiar}")
-    try:
-        for event in engine.pull(reference.name, reference.digest or reference.tag, spec.platform):
-            progress.pull(event)
-    except KeyboardInterrupt as interrupt:
-        raise Interrupted(
-            f"The pull of '{reference.familiar}' was stopped; nothing was started.", by=interrupt
-        ) from interrupt
-    return engine.image(spec.image)
-
-
-def _is_for(image: Image, platform: str) -> bool:
-    parts = [image.os, image.architecture, image.variant]
-    return all(not wanted or wanted == part for wanted, part in zip(platform.split("/"), parts, strict=False))
 
 
 def _create(engine: Engine, spec: ContainerSpec) -> str:

@@ -6,17 +6,20 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
 from snapshot.changeset.source import FileSource
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Image
 from snapshot.errors import NothingToVerify
 from snapshot.image.record import OCI_CREATED, Record, RecordDamaged, config_digests
-from snapshot.workflow.checks import Check, Finding, Subject
-from snapshot.workflow.content_checks import change_findings, content_findings
+from snapshot.workflow.findings import Finding, Subject
 from snapshot.workflow.helper import files_of_image, run_throw_away
 from snapshot.workflow.layer_checks import has_layers_too_many, layer_findings, named_base_finding
 from snapshot.workflow.progress import SILENT, Progress
+
+if TYPE_CHECKING:
+    from snapshot.workflow.checks import Check
 
 
 @dataclass(frozen=True)
@@ -108,11 +111,15 @@ def _record_findings(engine: Engine, record: Record, subject: Subject, deep: boo
     proven = record.method == "sealed" and all(finding.passed for finding in findings)
     if record.method == "sealed" and not proven and not has_layers_too_many(record, image):
         # A squashed or flattened copy has other layers and may hold the same files.
+        from snapshot.workflow.content_checks import content_findings
+
         content = content_findings(engine, record, subject)
         same_files = all(finding.passed for finding in content)
         findings = content if same_files else [f for f in findings if not f.passed] + content
     findings += _config_findings(record, image)
     if deep or record.method != "sealed":
+        from snapshot.workflow.content_checks import change_findings
+
         findings += change_findings(engine, record, subject)
     return findings
 

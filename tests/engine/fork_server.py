@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -43,8 +44,12 @@ class ForkServer:
         folder: Path,
         files: Sequence[IO[bytes]],
         timeout_s: float,
+        limits: Mapping[int, int],
     ) -> int:
-        """Run ``snap`` with ``files`` as stdin, stdout and stderr; returns its status as a shell has it."""
+        """Run ``snap`` with ``files`` as stdin, stdout and stderr; returns its status as a shell has it.
+
+        ``limits`` are of :func:`resource.setrlimit`; the command has them as soon as it has begun.
+        """
         here, there = socket.socketpair()
         request = json.dumps([list(arguments), dict(environment), str(folder)]).encode()
         with here:
@@ -54,6 +59,9 @@ class ForkServer:
             here.sendall(len(request).to_bytes(4, "big") + request)
             here.settimeout(timeout_s)
             pid = int(here.recv(10))
+            with contextlib.suppress(ProcessLookupError):
+                for number, most in limits.items():
+                    resource.prlimit(pid, number, (most, most))
             try:
                 return int(here.recv(10))
             except TimeoutError:
@@ -84,7 +92,7 @@ def _serve(requests: socket.socket) -> None:
 def _import_everything() -> None:
     # By name, since the package calls its function the same.
     for verb in importlib.import_module("snapshot.cli.main").VERBS:
-        importlib.import_module(f"snapshot.cli.{verb}")
+        importlib.import_module(f"snapshot.cli.{verb.replace('-', '_')}")
     for module in ("docker", "tabulate", "snapshot.api"):
         importlib.import_module(module)
 

@@ -66,6 +66,8 @@ class Proxy:
         self._host, self._sign = host, sign
         self._beforehand = beforehand
         self._request_passes, self._answer_bytes, self._cut = request_passes, answer_bytes, cut
+        # What asks once more finds no engine either.
+        self._is_gone = cut and not answer_bytes
         self._links: list[_Link] = []
         self._threads: list[threading.Thread] = []
         self._server = socket.socket(socket.AF_UNIX)
@@ -106,11 +108,11 @@ class Proxy:
     def _requests(self, link: _Link) -> None:
         with _closed_at_an_error(link):
             while data := link.client.recv(65536):
-                if self._sign in data and not self.stopped.is_set():
+                if self._sign in data and (self._is_gone or not self.stopped.is_set()):
                     link.bytes_left = self._answer_bytes
                     self.stopped.set()
                     self._beforehand()
-                    if self._cut and not self._answer_bytes:
+                    if self._is_gone:
                         link.close()
                     if not self._request_passes:
                         continue

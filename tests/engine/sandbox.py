@@ -29,6 +29,7 @@ from snapshot.workflow.sessions.streams import Streams
 
 SNAP = [sys.executable, "-m", "snapshot"]
 _TIMEOUT_S = 120
+_NOTHING = Path(os.devnull)
 
 
 class Sandbox:
@@ -77,11 +78,18 @@ class Sandbox:
         env: Mapping[str, str] | None = None,
         expect: int | None = 0,
         cwd: Path | None = None,
+        stdin: Path = _NOTHING,
+        limits: Mapping[int, int] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command; fail the test where its status is not ``expect`` (``None`` takes any)."""
-        done = (_new_process if _is_read_at_start(env) else _forked)(
-            arguments, self.environment(env), cwd or self.home
-        )
+        """Run the command; fail the test where its status is not ``expect`` (``None`` takes any).
+
+        ``limits`` are of :func:`resource.setrlimit`; they need a command that is forked.
+        """
+        if _is_read_at_start(env):
+            assert not limits
+            done = _new_process(arguments, self.environment(env), cwd or self.home, stdin)
+        else:
+            done = _forked(arguments, self.environment(env), cwd or self.home, stdin, limits or {})
         if expect is not None and done.returncode != expect:
             pytest.fail(
                 f"snap {' '.join(arguments)} gave {done.returncode}, not {expect}\n{done.stdout}{done.stderr}"
@@ -212,10 +220,15 @@ def _is_read_at_start(env: Mapping[str, str] | None) -> bool:
 
 
 def _forked(
-    arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+    arguments: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    stdin: Path,
+    limits: Mapping[int, int],
 ) -> subprocess.CompletedProcess[str]:
-    with Path(os.devnull).open("rb") as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
-        status = _fork_server().run(arguments, environment, folder, [stdin, stdout, stderr], _TIMEOUT_S)
+    with Path(stdin).open("rb") as given, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        files: list[IO[bytes]] = [given, stdout, stderr]
+        status = _fork_server().run(arguments, environment, folder, files, _TIMEOUT_S, limits)
         return subprocess.CompletedProcess([*SNAP, *arguments], status, _text(stdout), _text(stderr))
 
 
@@ -225,16 +238,17 @@ def _text(file: IO[bytes]) -> str:
 
 
 def _new_process(
-    arguments: Sequence[str], environment: Mapping[str, str], folder: Path
+    arguments: Sequence[str], environment: Mapping[str, str], folder: Path, stdin: Path
 ) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [*SNAP, *arguments],
-        env=environment,
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        timeout=_TIMEOUT_S,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    with stdin.open("rb") as given:
+        return subprocess.run(
+            [*SNAP, *arguments],
+            env=environment,
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            errors="surrogateescape",
+            timeout=_TIMEOUT_S,
+            stdin=given,
+            check=False,
+        )

@@ -11,11 +11,10 @@ from pathlib import Path
 
 import lookalike
 import pytest
+from documents import ROOT, check, environment
 from sandbox import Sandbox
 
 from snapshot.cli.main import VERBS
-
-ROOT = Path(__file__).parents[2]
 
 LAB = "diamol/ch03-lab:latest"
 
@@ -31,11 +30,6 @@ def lab(sandbox: Sandbox) -> Iterator[Sandbox]:
     sandbox.clean()
 
 
-def environment(sandbox: Sandbox) -> dict[str, str]:
-    env = sandbox.environment()
-    return {**env, "PATH": f"{Path(sys.executable).parent}:{env['PATH']}", "COLUMNS": "120"}
-
-
 @pytest.mark.engine
 @pytest.mark.parametrize("document", ["README.md", "docs/lab.md"])
 def test_the_commands_print_what_the_document_shows(lab: Sandbox, tmp_path: Path, document: str) -> None:
@@ -46,16 +40,7 @@ def test_the_commands_print_what_the_document_shows(lab: Sandbox, tmp_path: Path
         r"^\$ snap engine\n(?:.+\n)*?(?=```)", "$ snap engine >/dev/null\n", copy.read_text(), flags=re.M
     )
     copy.write_text(text)
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "docs.py", "--check", copy],
-        env=environment(lab),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    check(copy, lab, tmp_path)
 
 
 @pytest.mark.engine
@@ -75,7 +60,7 @@ def test_the_python_of_the_readme_runs(lab: Sandbox, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_is_in_the_readme_and_has_a_page_of_help_with_two_examples(verb: str) -> None:
+def test_every_verb_is_in_the_readme_and_has_a_page_of_help_with_examples(verb: str) -> None:
     assert f"`snap {verb}" in (ROOT / "README.md").read_text()
     done = subprocess.run(
         [sys.executable, "-m", "snapshot", verb, "--help"],
@@ -85,5 +70,5 @@ def test_every_verb_is_in_the_readme_and_has_a_page_of_help_with_two_examples(ve
         check=True,
     )
     examples = [line for line in done.stdout.splitlines() if line.strip().startswith("$ snap ")]
-    assert len(examples) == 2
+    assert 1 <= len(examples) <= 3
     assert len(done.stdout.splitlines()) <= 60

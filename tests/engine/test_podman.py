@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import closing
 from typing import Any
 
-import docker
 import pytest
 from doctor import SavedImage, put_together, take_apart
 from sandbox import Sandbox
 
 from snapshot.engine.answers import read_image
+from snapshot.engine.endpoint import Endpoint
 from snapshot.engine.podman_images import PodmanImages
 from snapshot.engine.types import Config
+from snapshot.engine.wire import Wire
 
 pytestmark = [
     pytest.mark.engine,
@@ -95,16 +97,15 @@ def test_the_parts_of_a_config_that_podman_does_not_tell_come_from_the_base_into
     assert parts_of_dockers(kept) == parts_of_dockers({"config": DOCKERS_OWN})
 
 
-def test_the_config_of_an_image_is_found_from_afar_as_it_is_here(
-    sandbox: Sandbox, client: docker.APIClient
-) -> None:
+def test_the_config_of_an_image_is_found_from_afar_as_it_is_here(sandbox: Sandbox) -> None:
     image = sandbox.name("image")
     sandbox.snap("commit", sandbox.hold(), image, "--onbuild", "RUN x", "--healthcheck", "CMD true")
     answer = sandbox.inspect(image)
     told = read_image(answer)
-    here, afar = (
-        PodmanImages(client, is_local=is_local).completed(told, answer) for is_local in (True, False)
-    )
+    with closing(Wire(Endpoint(sandbox.host, "a test", None))) as wire:
+        here, afar = (
+            PodmanImages(wire, is_local=is_local).completed(told, answer) for is_local in (True, False)
+        )
     assert told.config.on_build == ()
     assert here.config.on_build == ("RUN x",)
     assert here == afar

@@ -36,7 +36,7 @@ class PassedTar:
     def __init__(self, stream: BinaryIO, folder: str) -> None:
         self.contents = Contents()
         self._folder = folder
-        self._plain = _decompressed(stream)
+        self._plain = decompressed(stream)
         self._passed: list[bytes] = []
         self._passed_bytes = 0
 
@@ -110,7 +110,8 @@ class _Stream:
         return self._stream.read(size)
 
 
-def _decompressed(stream: BinaryIO) -> IO[bytes]:
+def decompressed(stream: BinaryIO) -> IO[bytes]:
+    """What is in a stream that may be packed with gzip, bzip2 or xz, as its first bytes tell."""
     seen = _Stream(stream)
     source = cast("IO[bytes]", seen)
     if seen.first.startswith(b"\x1f\x8b"):

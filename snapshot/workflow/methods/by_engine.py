@@ -15,11 +15,11 @@ from snapshot.image.engine_commit import kept_by_engine, merged_by_engine, witho
 from snapshot.image.record import RECORD_LABELS, STARTED_LABEL
 from snapshot.workflow.described import created_at, described, own_labels
 from snapshot.workflow.frozen import frozen
-from snapshot.workflow.methods.interface import Made, Order
+from snapshot.workflow.methods.interface import CommitOrder, Made
 from snapshot.workflow.progress import Progress
 
 
-def make_by_engine(engine: Engine, order: Order, progress: Progress) -> Made:
+def make_by_engine(engine: Engine, order: CommitOrder, progress: Progress) -> Made:
     """Make an image with ``POST /commit``.
 
     Raises :class:`~snapshot.errors.InvalidInput` for what that call cannot do: leave out paths, fold layers,
@@ -67,7 +67,7 @@ def refuse_what_has_gone(container: Container, changeset: Changeset) -> None:
         )
 
 
-def _check_that_it_can(order: Order) -> None:
+def _check_that_it_can(order: CommitOrder) -> None:
     asked = {
         "leave paths out": bool(order.exclusion.rules),
         "fold layers": order.squash,

@@ -3,28 +3,21 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import replace
 
 from snapshot.changeset.capture import Captured, capture_layer
-from snapshot.changeset.entry import Changeset
 from snapshot.changeset.layer import LayerSpool
 from snapshot.engine.client import Engine
-from snapshot.engine.types import ChangeKind
-from snapshot.image.config_blob import Commit, config_blob
-from snapshot.image.generations import history_entries
-from snapshot.image.history import with_layers
-from snapshot.image.record import Record
 from snapshot.workflow.delivery import deliver
-from snapshot.workflow.described import created_at, described, own_labels, told_steps
-from snapshot.workflow.fold import changes_against_origin, folded_history
+from snapshot.workflow.fold import changes_against_origin
 from snapshot.workflow.frozen import frozen
 from snapshot.workflow.methods.by_engine import refuse_what_has_gone
-from snapshot.workflow.methods.interface import CaptureWay, Made, Order
+from snapshot.workflow.methods.interface import CaptureWay, CommitOrder, Made
 from snapshot.workflow.progress import Progress
 from snapshot.workflow.reader import choose_reader
+from snapshot.workflow.written_config import written_config
 
 
-def make_sealed(engine: Engine, order: Order, progress: Progress) -> Made:
+def make_sealed(engine: Engine, order: CommitOrder, progress: Progress) -> Made:
     """Make an image of the base, the captured layer, and a config that is written here.
 
     Raises
@@ -36,12 +29,15 @@ def make_sealed(engine: Engine, order: Order, progress: Progress) -> Made:
     """
     with ExitStack() as stack:
         captured = captured_layer(engine, order, progress, stack)
-        config, record = written_config(engine, order, captured)
+        added = [captured.layer.diff_id] if captured.layer else []
+        config, record = written_config(
+            engine, order, captured.changeset, added, verb="commit", left_out=captured.left_out
+        )
         image, is_new = deliver(engine, order.base, order.base_layers, config, captured.layer, progress)
     return Made(image.id, is_new, record, captured.changeset, captured.left_out)
 
 
-def captured_layer(engine: Engine, order: Order, progress: Progress, stack: ExitStack) -> Captured:
+def captured_layer(engine: Engine, order: CommitOrder, progress: Progress, stack: ExitStack) -> Captured:
     """The container's changes in a layer, which lasts as long as ``stack``; the container runs on then."""
     container = order.container
     with frozen(engine, container, order.pause):
@@ -78,35 +74,3 @@ def captured_layer(engine: Engine, order: Order, progress: Progress, stack: Exit
             progress.detail(f"  {step}")
     refuse_what_has_gone(container, captured.changeset)
     return captured
-
-
-def written_config(engine: Engine, order: Order, captured: Captured) -> tuple[bytes, Record]:
-    """The config of the image, which its ID is the digest of, and the record in its labels."""
-    created = created_at(order)
-    diff_id = captured.layer.diff_id if captured.layer else ""
-    config = replace(order.wanted, labels=own_labels(order, created))
-    record, of_record = described(
-        order,
-        created,
-        captured.changeset,
-        config,
-        method="sealed",
-        diff_id=diff_id,
-        left_out=captured.left_out,
-    )
-    history = with_layers(engine.transfer.history(order.base.id), len(order.base.layers))
-    if order.origin.id != order.base.id:
-        moment = "" if order.fixed_time_s is None else created
-        history = folded_history(history, len(order.base_layers), moment)
-    words = _in_words(captured.changeset)
-    steps = history_entries(told_steps(order, created), created)
-    commit = Commit(created, words, order.message, order.author, diff_id, tuple(steps))
-    config = replace(config, labels={**config.labels, **of_record})
-    return config_blob(order.base, order.base_layers, history, config, commit), record
-
-
-def _in_words(changeset: Changeset) -> str:
-    """What was done, for the history: ``snap commit: 1 added, 2 changed``."""
-    words = {ChangeKind.ADDED: "added", ChangeKind.CHANGED: "changed", ChangeKind.DELETED: "deleted"}
-    parts = [f"{number} {words[kind]}" for kind, number in changeset.counts.items() if number]
-    return f"snap commit: {', '.join(parts) or 'config'}"

@@ -11,8 +11,33 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from snapshot.changeset.entry import FileType
+
 # Whatever the kernel's defaults are.
 PLAIN = "redirect_dir=off,metacopy=off,index=off"
+CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
+#: Paths that random edits are made at, and what they are (:func:`edit`).
+PATHS = ["a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "new", "new/a", "line\nfeed", "d/\udce9"]
+WHAT = [
+    "write",
+    "write",
+    "rewrite",
+    "remove",
+    "remove",
+    "folder",
+    "symlink",
+    "fifo",
+    "chmod",
+    "chown",
+    "touch",
+]
+
+TYPES = {
+    FileType.FILE: stat.S_IFREG,
+    FileType.FOLDER: stat.S_IFDIR,
+    FileType.SYMLINK: stat.S_IFLNK,
+    FileType.FIFO: stat.S_IFIFO,
+}
 
 
 @dataclass(frozen=True)

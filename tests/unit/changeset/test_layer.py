@@ -17,7 +17,7 @@ from snapshot.changeset.entry import FileEntry, FileType
 from snapshot.changeset.layer import Layer, LayerSpool, Piece, Whiteout, check_room
 from snapshot.changeset.member import Chunk, Member
 from snapshot.changeset.paths import component_order
-from snapshot.errors import DiskFull
+from snapshot.errors import ContainerUnusable, DiskFull
 
 
 def file(path: str, content: bytes = b"", mtime_s: int = 1, **fields: Any) -> Member:
@@ -208,12 +208,34 @@ def test_a_full_disk_is_named(monkeypatch: pytest.MonkeyPatch, size: int) -> Non
     assert "TMPDIR" in (caught.value.hint or "")
 
 
-def test_a_disk_that_is_full_when_the_layer_is_put_in_order_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_layer_is_put_in_order_without_being_written_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [file(path, b"x" * 600_000) for path in ("/c", "/b", "/a")]
     with LayerSpool() as spool:
-        pieces = [spool.add(file(path, b"x" * 600_000)) for path in ("/b", "/a")]
+        first, second, third = (spool.add(member) for member in members)
         monkeypatch.setattr(tempfile, "TemporaryFile", on_full_disk)
-        with pytest.raises(DiskFull):
-            spool.seal(in_order(pieces))
+        layer = spool.seal([third, Whiteout("/aa"), second])
+        assert first.offset < second.offset
+        for _ in range(2):
+            tar = tar_of(layer)
+            assert listing(tar) == ["a", ".wh.aa", "b"]
+            assert len(tar) == layer.size_bytes
+            assert f"sha256:{hashlib.sha256(tar).hexdigest()}" == layer.diff_id
+    monkeypatch.undo()
+    assert tar == layer_of([members[2], members[1]], ["/aa"])
+
+
+def test_what_was_added_can_be_read_before_the_layer_is_done() -> None:
+    with LayerSpool() as spool:
+        pieces = [spool.add(file(path, path.encode() * 300_000)) for path in ("/b", "/a")]
+        for piece in (*pieces, *pieces):
+            assert b"".join(spool.content(piece)) == piece.entry.path.encode() * 300_000
+
+
+@pytest.mark.parametrize("content", [b"", b"12", b"1234"])
+def test_a_file_that_is_not_as_long_as_was_said_is_refused(content: bytes) -> None:
+    entry = FileEntry("/f", FileType.FILE, 0o644, 0, 0, 3)
+    with LayerSpool() as spool, pytest.raises(ContainerUnusable, match="'/f' was changed"):
+        spool.add(Member(entry, 1, content=lambda: [content]))
 
 
 def test_room_is_checked_beforehand() -> None:

@@ -245,7 +245,7 @@ def test_an_archive_without_members_is_none_and_one_without_an_end_is_read() -> 
         extended(b"path=a") + END,
         *(
             block(b"x", b"x", len(raw)) + whole(raw) + block(b"a")
-            for raw in [b"5 a=b", b"9 a=b\n", b"6 ab\n\n"]
+            for raw in [b"5 a=b", b"9 a=b\n", b"6 ab\n\n", b"999999999999 a=b\n"]
         ),
         *(extended(record) + block(b"a") for record in [b"path=a\0b", b"uid=-1", b"size=" + b"9" * 19]),
         *(extended(record) + block(b"a") for record in [b"mtime=1e9", b"GNU.sparse.major=1"]),

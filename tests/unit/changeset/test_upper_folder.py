@@ -24,34 +24,21 @@ from snapshot.engine.types import ChangeKind
 from snapshot.errors import ContainerUnusable
 
 if TYPE_CHECKING:
-    from tests.unit.changeset.overlay_mount import Node, edit, mounted, tree_of
+    from tests.unit.changeset.overlay_mount import (
+        CAPABILITY,
+        PATHS,
+        TYPES,
+        WHAT,
+        Node,
+        edit,
+        mounted,
+        tree_of,
+    )
 else:
-    from overlay_mount import Node, edit, mounted, tree_of
+    from overlay_mount import CAPABILITY, PATHS, TYPES, WHAT, Node, edit, mounted, tree_of
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount, and see overlayfs' marks")
 
-CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
-TYPES = {
-    FileType.FILE: stat.S_IFREG,
-    FileType.FOLDER: stat.S_IFDIR,
-    FileType.SYMLINK: stat.S_IFLNK,
-    FileType.FIFO: stat.S_IFIFO,
-}
-
-PATHS = ["a", "b", "d", "d/a", "d/b", "d/e", "d/e/a", "new", "new/a", "line\nfeed", "d/\udce9"]
-WHAT = [
-    "write",
-    "write",
-    "rewrite",
-    "remove",
-    "remove",
-    "folder",
-    "symlink",
-    "fifo",
-    "chmod",
-    "chown",
-    "touch",
-]
 edits = st.lists(
     st.tuples(st.sampled_from([*WHAT, "rename"]), st.sampled_from(PATHS), st.sampled_from(PATHS)), max_size=6
 )

@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from snapshot.cli.leaving import report
+from snapshot.errors import EngineUnreachable
+
 PATIENCE_S = 60.0
 # What is printed is to wait in a buffer, as it does for users.
 ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONUNBUFFERED": ""}
@@ -155,3 +158,10 @@ def test_debug_is_an_option_of_snap_and_not_of_the_command(
     )
     assert done.returncode == 5
     assert (b"Traceback" in done.stderr) is is_traced
+
+
+def test_a_traceback_shows_what_a_stranger_wrote_legible(capsys: pytest.CaptureFixture[str]) -> None:
+    report(EngineUnreachable("\x1b]0;mine\x07"), debug=True)
+    told = capsys.readouterr().err
+    assert "EngineUnreachable" in told
+    assert not {"\x1b", "\x07"} & set(told)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.cli.text import count, printable, table
+from snapshot.cli.text import count, printable, shortened, table
 
 
 @given(st.text())
@@ -37,3 +37,8 @@ def test_columns_are_aligned() -> None:
 
 def test_numbers_and_nouns_agree() -> None:
     assert [count(n, "path") for n in (0, 1, 1234)] == ["0 paths", "1 path", "1,234 paths"]
+
+
+def test_a_long_text_in_a_column_is_cut_with_a_mark() -> None:
+    assert shortened("12345", 5) == "12345"
+    assert shortened("123456", 5) == "1234…"

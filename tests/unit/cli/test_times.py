@@ -4,7 +4,8 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from snapshot.cli.commit import _moment, command
+from snapshot.cli.commit import command
+from snapshot.cli.options import moment
 
 
 @pytest.mark.parametrize(
@@ -22,7 +23,7 @@ from snapshot.cli.commit import _moment, command
     ],
 )
 def test_a_time_is_seconds_or_rfc_3339(text: str, seconds: int) -> None:
-    assert _moment(text) == seconds
+    assert moment(text) == seconds
 
 
 @pytest.mark.parametrize(
@@ -30,13 +31,13 @@ def test_a_time_is_seconds_or_rfc_3339(text: str, seconds: int) -> None:
 )
 def test_what_is_no_time_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(click.BadParameter, match="2026-01-01T00:00:00Z"):
-        _moment(text)
+        moment(text)
 
 
 @pytest.mark.parametrize("text", ["2026-01-01", "2026-01-01T00:00:00"])
 def test_a_time_without_a_zone_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter, match="time zone"):
-        _moment(text)
+        moment(text)
 
 
 @pytest.mark.parametrize("place", ["option", "variable"])
@@ -51,4 +52,4 @@ def test_a_bad_time_is_wrong_usage_wherever_it_comes_from(place: str) -> None:
 @pytest.mark.parametrize("text", ["253402300800", "999999999999"])
 def test_a_time_after_the_year_9999_is_refused(text: str) -> None:
     with pytest.raises(click.BadParameter):
-        _moment(text)
+        moment(text)

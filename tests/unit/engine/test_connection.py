@@ -25,7 +25,7 @@ from pathlib import Path
 
 import pytest
 
-from snapshot.engine import connection
+from snapshot.engine import dial
 from snapshot.engine.connection import connect
 from snapshot.engine.endpoint import Endpoint, Tls
 from snapshot.errors import EngineError, EngineUnreachable, InvalidInput, SocketPermissionDenied
@@ -176,7 +176,7 @@ def test_a_client_speaks_the_version_of_the_engine(servers: Servers, kind: str) 
 def test_the_short_time_to_connect_does_not_cut_an_answer_short(
     servers: Servers, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(dial, "CONNECT_TIMEOUT_S", 0.2)
     slow = Answer(delay_s=0.5)
     endpoint = servers.unix(slow) if kind == "unix" else servers.tcp(slow)
     with connect(endpoint, read_timeout_s=30) as client:
@@ -295,7 +295,7 @@ def test_an_engine_that_takes_the_call_and_never_answers_is_given_up(servers: Se
 
 
 def test_a_tcp_connection_that_never_stands_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "_CONNECT_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(dial, "CONNECT_TIMEOUT_S", 0.2)
     with socket.socket() as full, socket.socket() as first:
         full.bind(("127.0.0.1", 0))
         full.listen(0)
@@ -466,7 +466,7 @@ def test_tls_to_a_plain_port_is_said(servers: Servers, authority: Path) -> None:
 def test_a_ca_file_that_holds_no_certificate_is_said(servers: Servers, authority: Path) -> None:
     (servers.folder / "ca.pem").write_text("nothing")
     tls = Tls(servers.folder / "ca.pem", None, None, verify=True)
-    with pytest.raises(EngineUnreachable, match="TLS failed"):
+    with pytest.raises(InvalidInput, match="The TLS files cannot be used"):
         connect(servers.tls(server_side(authority), tls))
 
 
@@ -571,7 +571,7 @@ def test_ssh_runs_the_ssh_program_with_the_port_that_was_given(
 ) -> None:
     log = make_ssh(tmp_path, works=True)
     assert ask_over_ssh(tmp_path, url) == "1.41"
-    assert log.read_text().splitlines() == [arguments]
+    assert log.read_text().splitlines() == [f"-o ConnectTimeout=30 -T {arguments}"]
 
 
 def test_an_ssh_that_fails_is_said(tmp_path: Path) -> None:

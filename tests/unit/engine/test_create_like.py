@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from snapshot.engine.create_like import Creation, creation_like
-from snapshot.engine.types import Config, Healthcheck
+from snapshot.engine.create_like import Creation, creation_like, creation_of
+from snapshot.engine.process_types import TerminalSize
+from snapshot.engine.types import Config, ContainerSpec, Healthcheck
 
 ID = "0123456789ab" + "c" * 52
 VOLUME = "f" * 64
@@ -187,3 +188,46 @@ def test_what_podman_adds_is_not_asked_for() -> None:
     assert body["HostConfig"]["Binds"] == ["named:/n:rw"]
     assert body["HostConfig"]["Ulimits"] == [{"Name": "nofile", "Soft": 1, "Hard": 2}]
     assert "Runtime" not in body["HostConfig"]
+
+
+def test_what_is_not_asked_for_is_left_to_the_image_and_the_engine() -> None:
+    body = creation_of(ContainerSpec("base", "box")).body
+    assert body == {
+        "Image": "base",
+        "Env": [],
+        "WorkingDir": "",
+        "User": "",
+        "Volumes": {},
+        "Labels": {},
+        "Tty": False,
+        "OpenStdin": False,
+        "StdinOnce": False,
+        "AttachStdin": False,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "HostConfig": {"NetworkMode": "default"},
+    }
+
+
+def test_what_is_asked_for_is_told_in_the_engines_words() -> None:
+    spec = ContainerSpec(
+        "base", "box", command=("ls", "-l"), entrypoint=("",), env=("A=1",), working_dir="/srv", user="app",
+        binds=("/here:/there:ro",), volumes=("/data",), network="none", platform="linux/arm64",
+        labels={"a": "b"}, tty=True, stdin=True, size=TerminalSize(rows=24, columns=80),
+    )  # fmt: skip
+    body, platform, networks = creation_of(spec)
+    assert (platform, networks) == ("linux/arm64", ())
+    assert (body["Cmd"], body["Entrypoint"], body["Env"]) == (["ls", "-l"], [""], ["A=1"])
+    assert (body["WorkingDir"], body["User"], body["Volumes"]) == ("/srv", "app", {"/data": {}})
+    assert all(body[key] for key in ("Tty", "OpenStdin", "StdinOnce", "AttachStdin"))
+    assert body["HostConfig"] == {
+        "NetworkMode": "none",
+        "Binds": ["/here:/there:ro"],
+        "ConsoleSize": [24, 80],
+    }
+
+
+def test_an_input_outlives_who_is_attached_where_nobody_is_at_first() -> None:
+    body = creation_of(ContainerSpec("base", "box", stdin=True, detach=True)).body
+    assert body["OpenStdin"]
+    assert not any(body[key] for key in ("StdinOnce", "AttachStdin", "AttachStdout", "AttachStderr"))

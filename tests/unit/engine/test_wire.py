@@ -12,15 +12,18 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from scripted_server import Script, ScriptedServer, answer, make_certificate
 
+from snapshot.engine import exchange
+from snapshot.engine.answers import read_container, read_image
 from snapshot.engine.duplex import SocketDuplex
 from snapshot.engine.endpoint import Endpoint
-from snapshot.engine.wire import EngineSilent, Wire
-from snapshot.errors import ContainerNotFound, EngineError, EngineGone, EngineUnreachable
+from snapshot.engine.wire import Answer, EngineSilent, Wire, of_container, of_image
+from snapshot.errors import ContainerNotFound, EngineError, EngineGone, EngineUnreachable, ImageNotFound
 
 Serve = Callable[..., ScriptedServer]
 
@@ -245,6 +248,48 @@ def test_an_engine_that_says_nothing_is_not_waited_for_longer_than_asked(serve: 
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize("timeout_s", [None, 5.0])
+def test_an_answer_may_take_longer_than_one_wait(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, timeout_s: float | None
+) -> None:
+    monkeypatch.setattr(exchange, "_LONGEST_WAIT_S", 0.02)
+
+    def play(connection: socket.socket) -> None:
+        server.request(connection)
+        time.sleep(0.15)
+        connection.sendall(answer(b"late"))
+
+    server = serve(play)
+    with closing(Wire(server.endpoint)) as wire:
+        assert wire.ask("GET", "/x", timeout_s=timeout_s).body == b"late"
+
+
+def test_a_refusal_may_be_asked_for_like_any_other_answer(say: Say) -> None:
+    wire, _ = say(answer(b'{"message": "no"}', b"403 Forbidden"))
+    given = wire.ask("GET", "/x", refusals_too=True)
+    assert (given.status, given.json()) == (403, {"message": "no"})
+
+
+@pytest.mark.parametrize(
+    ("name", "page"),
+    [
+        ("shop:1", "/images/shop:1"),
+        ("127.0.0.1:5000/a/b@sha256:0f", "/images/127.0.0.1:5000/a/b@sha256:0f"),
+        ("a b?c#d\udcff", "/images/a%20b%3Fc%23d%FF"),
+    ],
+)
+def test_an_image_has_a_page_of_its_own(name: str, page: str) -> None:
+    assert of_image(name) == page
+
+
+@pytest.mark.parametrize("name", ["", "..", "../json", "a/../b", "a//b", "/", "."])
+def test_what_leads_to_another_page_is_no_name(name: str) -> None:
+    with pytest.raises(ImageNotFound):
+        of_image(name)
+    with pytest.raises(ContainerNotFound):
+        of_container(name)
+
+
 @pytest.mark.parametrize("status", [b"101 UPGRADED", b"200 OK"])
 @pytest.mark.parametrize("over_tls", [False, True], ids=["plain", "tls"])
 def test_output_that_comes_with_the_head_is_not_lost(
@@ -441,8 +486,77 @@ def test_an_ssh_that_is_cut_off_is_not_the_end_of_a_process(
     duplex.close()
 
 
-def test_talking_to_processes_loads_nothing_slow() -> None:
-    slow = {"docker", "requests", "urllib3", "http", "email", "asyncio", "ssl", "subprocess"}
-    program = f"import sys, snapshot.engine.processes\nprint(*sorted({slow!r} & sys.modules.keys()))"
+@pytest.mark.parametrize(
+    "modules",
+    [
+        "engine.processes",
+        "engine.client",
+        "cli.commit, snapshot.workflow.commit",
+        "cli.run, snapshot.workflow.run",
+        "cli.patch, snapshot.workflow.patch",
+    ],
+)
+def test_talking_to_an_engine_loads_nothing_slow(modules: str) -> None:
+    slow = {"docker", "requests", "urllib3", "http", "email", "asyncio", "ssl"}
+    slow |= {"subprocess"} if modules == "engine.processes" else set()
+    program = f"import sys, snapshot.{modules}\nprint(*sorted({slow!r} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        b"HTTP/1.1 200 OK\r\nContent-Length: -5\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 1_0\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n",
+        b"HTTP/1.1 100 Continue\r\n\r\n" * 200,
+    ],
+)
+def test_a_length_that_is_none_and_endless_interim_answers_are_no_http(
+    say: Callable[..., tuple[Wire, ScriptedServer]], reply: bytes
+) -> None:
+    wire, _ = say(answer(), reply)
+    wire.ask("GET", "/_ping")
+    wire.close()
+    with pytest.raises(EngineGone, match="does not speak HTTP"):
+        wire.ask("GET", "/_ping")
+
+
+def test_a_body_that_never_ends_is_given_up(
+    say: Callable[..., tuple[Wire, ScriptedServer]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "_MOST_BODY_BYTES", 100)
+    wire, _ = say(answer(), answer(b"x" * 101))
+    wire.ask("GET", "/_ping")
+    wire.close()
+    with pytest.raises(EngineGone):
+        wire.ask("GET", "/_ping")
+
+
+def test_an_answer_that_comes_without_a_pause_has_to_end_in_time(serve: Serve) -> None:
+    def endless(connection: socket.socket) -> None:
+        server.request(connection)
+        try:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+            while True:
+                connection.sendall(b"1\r\nx\r\n" * 1000)
+        except OSError:
+            return  # the client hung up, as it should
+
+    server = serve(endless)
+    with closing(Wire(server.endpoint, is_known=True)) as wire, pytest.raises(EngineSilent):
+        wire.ask("GET", "/endless", timeout_s=0.3)
+
+
+def test_json_that_is_nested_without_end_is_no_json() -> None:
+    with pytest.raises(EngineGone, match="no JSON"):
+        Answer(200, {}, b"[" * 200_000).json()
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, "x", {"Id": 1, "RepoTags": 5}, {"Id": "x", "Config": 3}])
+def test_an_answer_of_another_form_is_said_to_be_so(answer: object) -> None:
+    for read in (read_image, read_container):
+        with pytest.raises(EngineGone, match="another form"):
+            read(answer)

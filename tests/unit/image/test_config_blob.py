@@ -4,11 +4,14 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from snapshot.engine.types import Config, Healthcheck, HistoryEntry, Image
-from snapshot.image.config_blob import Commit, config_blob
+from snapshot.errors import Refused
+from snapshot.image.config_blob import MOST_CONFIG_BYTES, Commit, config_blob
 
 BASE = Image("sha256:1", (), (), "2020", "", "", "arm64", "linux", "v8", 1, ("sha256:a",), Config())
-COMMIT = Commit("2026-01-01T00:00:00Z", "snap commit", "a message", "me", "sha256:b")
+COMMIT = Commit("2026-01-01T00:00:00Z", "snap commit", "a message", "me", ("sha256:b",))
 HISTORY = (HistoryEntry("2020", "ADD x"), HistoryEntry("2020", "CMD y", empty_layer=True))
 
 
@@ -55,7 +58,7 @@ def test_steps_stand_in_history_before_the_layer_and_have_none() -> None:
 
 
 def test_where_no_file_changed_history_has_an_entry_without_a_layer() -> None:
-    value = blob(commit=replace(COMMIT, diff_id="", author="", comment=""))
+    value = blob(commit=replace(COMMIT, added=(), author="", comment=""))
     assert value["rootfs"]["diff_ids"] == ["sha256:a"]
     assert value["history"][-1] == {
         "created": "2026-01-01T00:00:00Z",
@@ -66,7 +69,7 @@ def test_where_no_file_changed_history_has_an_entry_without_a_layer() -> None:
 
 
 def test_an_image_of_no_layers_still_says_so() -> None:
-    value = blob(replace(BASE, layers=()), commit=replace(COMMIT, diff_id=""))
+    value = blob(replace(BASE, layers=()), commit=replace(COMMIT, added=()))
     assert value["rootfs"] == {"type": "layers", "diff_ids": []}
 
 
@@ -91,3 +94,9 @@ def test_equal_configs_are_equal_bytes_in_whatever_order_they_were_given() -> No
     one = Config(labels={"a": "1", "b": "2"}, volumes=frozenset({"/x", "/y", "/z"}))
     two = Config(labels={"b": "2", "a": "1"}, volumes=frozenset({"/z", "/y", "/x"}))
     assert config_blob(BASE, (), (), one, COMMIT) == config_blob(BASE, (), (), two, COMMIT)
+
+
+def test_a_config_that_an_engine_would_refuse_is_not_written() -> None:
+    blob(config=Config(labels={"a": "x" * (MOST_CONFIG_BYTES - 1000)}))
+    with pytest.raises(Refused, match="4,194,304 are the most"):
+        blob(config=Config(labels={"a": "x" * MOST_CONFIG_BYTES}))

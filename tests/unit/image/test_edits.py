@@ -57,6 +57,12 @@ def test_labels_are_added_and_replaced_by_key() -> None:
     assert labels == {"kept": "yes", "changed": "new", "added": ""}
 
 
+def test_a_label_that_is_snaps_own_is_refused() -> None:
+    with pytest.raises(InvalidInput, match="snap writes itself"):
+        edits.with_labels(BASE, {"io.github.docker-snap.record": "{}"})
+    assert "io.github.docker-snapper" in edits.with_labels(BASE, {"io.github.docker-snapper": ""}).labels
+
+
 def test_a_label_without_a_key_is_refused() -> None:
     with pytest.raises(InvalidInput):
         edits.with_labels(BASE, {"": "x"})

@@ -20,6 +20,7 @@ from snapshot.image.generations import (
     generations_of,
     history_entries,
     steps_label,
+    steps_since,
 )
 from snapshot.image.record import STEPS_LABEL, Base, Record, RecordDamaged
 from snapshot.journal.step import Copied, Step, StepChanges
@@ -222,6 +223,17 @@ def test_a_step_that_is_long_by_itself_is_shortened_and_told(step: Step) -> None
     assert told != step
 
 
+def test_a_step_whose_words_are_shortened_says_so_and_keeps_what_it_copied() -> None:
+    step = Step(
+        1, "patch", ("--add-text", f"/etc/x={noise(1, 9000)}"), copied=(Copied("/etc/x", "ab", 9000),)
+    )
+    (made,) = generations_of(labels([], NEW._replace(steps=(step,))))
+    (told,) = made.steps
+    assert told.cut
+    assert told.argv[1].endswith("…")
+    assert told.copied == step.copied
+
+
 def test_a_long_message_is_kept_whole_in_the_record_and_shortened_below_it() -> None:
     message = noise(1, 5000)
     record = replace(RECORD, message=message)
@@ -283,6 +295,12 @@ def test_two_runs_of_the_same_work_are_equal_at_a_fixed_time() -> None:
     assert one[0].exit_code == 0
 
 
+def test_what_edits_of_files_changed_is_the_same_each_time_and_kept_at_a_fixed_time() -> None:
+    edit = Step(1, "patch", ("--rm", "/a"), changes=StepChanges(deleted=1, listed=("D /a",)))
+    run = Step(2, "patch", ("--run", "make"), exit_code=0, changes=StepChanges(added=1))
+    assert [step.changes for step in at_a_fixed_time([edit, run], CREATED)] == [edit.changes, None]
+
+
 def test_what_was_folded_is_equal_at_a_fixed_time_too() -> None:
     def run(name: str, moment: str) -> list[Generation]:
         return [
@@ -298,6 +316,20 @@ def test_what_was_folded_is_equal_at_a_fixed_time_too() -> None:
     )
     assert one == other
     assert one[0].base_id == "sha256:01"
+
+
+@pytest.mark.parametrize(
+    ("base_id", "verbs"),
+    [
+        ("sha256:02", ["run"]),
+        ("sha256:01", ["run", "cp", "unknown", "run"]),
+        ("sha256:none", ["run", "cp", "unknown", "run"]),
+    ],
+)
+def test_the_steps_since_an_image_are_numbered_through(base_id: str, verbs: list[str]) -> None:
+    steps = steps_since(OLDER, base_id)
+    assert [step.verb for step in steps] == verbs
+    assert [step.number for step in steps] == list(range(1, len(verbs) + 1))
 
 
 def test_no_image_tells_where_a_recording_is() -> None:

@@ -86,4 +86,5 @@ def test_what_only_looks_like_a_step_of_snaps_can_be_a_layer(words: str) -> None
 
 
 def test_an_import_without_history_gets_entries_without_words() -> None:
-    assert with_layers([], 2) == (HistoryEntry("", ""), HistoryEntry("", ""))
+    unknown = HistoryEntry("1970-01-01T00:00:00Z", "")
+    assert with_layers([], 2) == (unknown, unknown)

@@ -85,6 +85,17 @@ def test_layers_that_nobody_reads_are_passed_over() -> None:
     assert [layer.name for layer in image.layers()] == image.layer_order()
 
 
+def test_layers_that_are_not_wanted_are_passed_over_where_their_names_tell_them() -> None:
+    plain = [(blob(LOWER), LOWER), (blob(UPPER), UPPER), CONFIG, manifest(blob(LOWER), blob(UPPER))]
+
+    def given(files: Files) -> list[str]:
+        saved = SavedImage(io.BytesIO(tar_of(files)))
+        return [layer.diff_id() for layer in saved.layers(passing_over=[digest(LOWER)])]
+
+    assert given(plain) == [digest(UPPER)]
+    assert given(PODMAN) == [digest(UPPER), digest(LOWER)]
+
+
 def test_a_layer_that_occurs_twice_is_named_by_its_first_place() -> None:
     again: Files = [("11/layer.tar", LOWER), link("33/layer.tar", "../11/layer.tar")]
     assert read([*again, manifest("11/layer.tar", "33/layer.tar")]) == [digest(LOWER)] * 2
@@ -170,3 +181,18 @@ def test_a_damaged_archive_is_read_or_refused(data: st.DataObject) -> None:
     except SavedImageUnreadable:
         return
     assert len(found) <= 3
+
+
+@pytest.mark.parametrize("files", [OCI, DOCKER_20, PODMAN], ids=["oci", "docker20", "podman"])
+def test_the_config_is_given_as_it_is_stored(files: Files) -> None:
+    image = SavedImage(io.BytesIO(tar_of(files)))
+    assert [layer.diff_id() for layer in image.layers()]
+    assert image.config() == CONFIG[1]
+
+
+@pytest.mark.parametrize("files", [OCI[:2], [OCI[0], ("manifest.json", b"[]")], [OCI[0], OCI[3]]])
+def test_an_archive_without_its_config_is_unreadable(files: Files) -> None:
+    image = SavedImage(io.BytesIO(tar_of(files)))
+    assert [layer.diff_id() for layer in image.layers()]
+    with pytest.raises(SavedImageUnreadable, match="no config"):
+        image.config()

@@ -42,6 +42,17 @@ def test_a_step_survives_json(step: Step) -> None:
     assert step_from_json(json.loads(json.dumps(step_to_json(step)))) == step
 
 
+def test_a_patch_is_kept_with_what_it_copied() -> None:
+    step = Step(1, "patch", ("--copy", "app.js:/web/"), copied=(Copied("/web/app.js", "ab" * 32, 3),))
+    assert step_to_json(step) == {
+        "number": 1,
+        "verb": "patch",
+        "argv": ["--copy", "app.js:/web/"],
+        "copied": [{"path": "/web/app.js", "sha256": "ab" * 32, "size_bytes": 3}],
+    }
+    assert step_from_json(step_to_json(step)) == step
+
+
 def test_what_says_nothing_is_left_out() -> None:
     assert step_to_json(Step(3, "exec", ("true",))) == {"number": 3, "verb": "exec", "argv": ["true"]}
     full = Step(

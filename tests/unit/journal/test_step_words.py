@@ -19,6 +19,10 @@ from snapshot.journal.step_words import in_history, step_in_words
         (Step(1, "exec", ("echo", "… and $x")), "snap exec -- echo '… and $x'"),
         (Step(1, "cp", ("./a", "box:/b")), "snap cp ./a box:/b"),
         (Step(1, "reset", ("--to", "image:1")), "snap reset --to image:1"),
+        (
+            Step(1, "patch", ("--append", "/etc/motd=two\nlines")),
+            "snap patch --append '/etc/motd=two\\nlines'",
+        ),
         (Step(1, "start"), "snap start"),
         (Step(1, "unknown"), "unknown step (docker exec, the container's own work)"),
         (

@@ -10,7 +10,6 @@ from snapshot.workflow.layer_checks import (
     has_layers_too_many,
     layer_findings,
     named_base_finding,
-    recorded_layers,
 )
 
 LOWER = ("sha256:a", "sha256:b")
@@ -48,6 +47,14 @@ def verdict(kept: Record, *layers: str) -> list[tuple[str, bool]]:
 PASSED = [("base", True), ("layer", True)]
 
 
+def test_several_layers_have_to_be_those_that_were_recorded_in_their_order() -> None:
+    several = replace(record(diff_id=""), layers=(OWN, OTHER))
+    assert verdict(several, *LOWER, OWN, OTHER) == PASSED
+    assert verdict(several, *LOWER, OTHER, OWN) == [("base", True), ("layer", False)]
+    assert verdict(several, *LOWER, OWN) == [("base", True), ("layer", False)]
+    assert has_layers_too_many(several, image(*LOWER, OWN, OTHER, OWN))
+
+
 def test_a_sealed_image_has_the_base_s_layers_and_the_recorded_one() -> None:
     assert verdict(record(), *LOWER, OWN) == PASSED
     assert verdict(record(diff_id=""), *LOWER) == PASSED
@@ -67,8 +74,9 @@ def test_other_layers_below_and_one_too_many_fail_the_base(layers: tuple[str, ..
 
 def test_an_image_without_changes_has_no_layer_of_its_own() -> None:
     assert verdict(record(diff_id=""), *LOWER, OTHER) == [("base", False)]
-    assert recorded_layers(record(diff_id="")) == ()
-    assert recorded_layers(record()) == (OWN,)
+    assert record(diff_id="").added_layers == ()
+    assert record().added_layers == (OWN,)
+    assert replace(record(diff_id=""), layers=(OWN, OTHER)).added_layers == (OWN, OTHER)
 
 
 @pytest.mark.parametrize(("extra", "passes"), [(0, True), (1, True), (2, False)])
