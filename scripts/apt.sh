@@ -26,8 +26,10 @@ apt_install() (
     _apt_get() {
         DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1
     }
-    # First with the package lists that are here; a bare machine has none, and old ones name files that are gone.
+    # First with the package lists that are here. A bare machine has none; old ones name files that are gone, or versions
+    # that do not go with what is installed ("held broken packages"). An update fails for any source that is not to be
+    # reached, and may have brought what is needed all the same.
     _apt_get install --no-install-recommends "$@" ||
-        { _apt_get update && _apt_get install --no-install-recommends "$@"; } ||
+        { _apt_get update || true && _apt_get install --no-install-recommends "$@"; } ||
         { tail -n 15 "$log" >&2 && echo "apt-get could not install $*" >&2 && exit 1; }
 )

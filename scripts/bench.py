@@ -70,6 +70,8 @@ def main() -> int:
     executing.add_argument(
         "--engine", action="append", choices=KINDS, help="one of scripts/engine's kinds [all]"
     )
+    patching = what.add_parser("patch", help="snap patch against buildah and docker build; needs root")
+    patching.add_argument("--runs", type=int, default=10, metavar="N", help="of each way [%(default)s]")
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
@@ -80,6 +82,10 @@ def main() -> int:
             from bench_exec import exec_
 
             exec_(arguments.engine or KINDS, arguments.runs)
+        elif arguments.what == "patch":
+            from bench_patch import patch
+
+            patch(arguments.runs)
         else:
             commit(arguments.engine or KINDS, arguments.case or CASES, arguments.runs)
     except (subprocess.CalledProcessError, BenchFailed) as error:
