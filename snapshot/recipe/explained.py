@@ -95,7 +95,7 @@ def best_reordering(
         if not _is_as_kept(number, keys, closest):
             break
         waiting += closest[number - 1].duration_s
-        if closest[number - 1].duration_s > 0:
+        if closest[number - 1].duration_s >= LEAST_SAVING_S:
             after, saved = number, waiting
     if saved < LEAST_SAVING_S:
         return ""
