@@ -106,7 +106,11 @@ def command(
 def _show_difference(comparison: Comparison, *, as_text: bool) -> None:
     """Say how the image differs from the first one; each path where there is a table on stdout."""
     from snapshot.cli.diff import changes_table
+    from snapshot.workflow.first_result import Sameness
 
+    if comparison.sameness is Sameness.UNKNOWN:
+        # The recipe was written by hand, and tells of no first image.
+        return
     note(_in_words(comparison))
     if comparison.changes and comparison.changes.changes and as_text:
         click.echo()
@@ -119,12 +123,10 @@ def _in_words(comparison: Comparison) -> str:
     from snapshot.workflow.first_result import Sameness
 
     first = f"the first image ({short_id(comparison.first.id)})" if comparison.first else "the first image"
-    if comparison.sameness is Sameness.UNKNOWN:
-        return "the recipe tells of no first image that this one could be compared with"
     if comparison.sameness is Sameness.LAYERS:
         return f"the same as {first}, byte for byte"
-    if comparison.sameness is Sameness.FILES:
-        return f"the same files as {first}, with other times or in other layers"
+    if comparison.sameness is Sameness.CHANGES:
+        return f"the same changes as in {first}, with other times or in other layers"
     if comparison.changes is not None:
         return f"this differs from {first}: {count(len(comparison.changes.changes), 'path')}"
     gone = "" if comparison.first else ", which is not here"

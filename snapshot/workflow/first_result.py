@@ -38,12 +38,12 @@ _OF_THE_MAKING = {f"label {name}" for name in (OCI_CREATED, OCI_BASE_NAME, OCI_B
 class Sameness(enum.Enum):
     """How an image stands to the first one that came of its recipe.
 
-    ``LAYERS``: its layers are the same, byte for byte. ``FILES``: they hold the same files, with other times
+    ``LAYERS``: its layers are the same, byte for byte. ``CHANGES``: it changes the same, with other times
     or in other layers. ``OTHER``: something differs. ``UNKNOWN``: the recipe tells of no first one.
     """
 
     LAYERS = "same layers"
-    FILES = "same files"
+    CHANGES = "same changes"
     OTHER = "other"
     UNKNOWN = "unknown"
 
@@ -97,9 +97,9 @@ def compared(engine: Engine, recipe: Recipe, made: MadeImage, base: Image, progr
     if new.layers[len(base.layers) :] == result.layers:
         return Comparison(Sameness.LAYERS, first, Changeset(()), config)
     if result.changes_digest and made.record.manifest_digest == result.changes_digest:
-        return Comparison(Sameness.FILES, first, Changeset(()), config)
+        return Comparison(Sameness.CHANGES, first, Changeset(()), config)
     changes = _changes(engine, first, result, made, base, progress) if first else None
-    sameness = Sameness.OTHER if changes is None or changes.changes else Sameness.FILES
+    sameness = Sameness.OTHER if changes is None or changes.changes else Sameness.CHANGES
     return Comparison(sameness, first, changes, config)
 
 

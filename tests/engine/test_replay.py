@@ -107,7 +107,7 @@ def test_at_another_time_it_has_the_same_files_and_passes_a_check(
 ) -> None:
     again = replay(space, recipe(space, EDITS, first=first), "--check")
     assert again["layers"] != first["layers"]
-    assert again["difference"]["sameness"] == "same files"
+    assert again["difference"]["sameness"] == "same changes"
     assert kinds(again) == []
 
 
@@ -227,7 +227,7 @@ def test_changes_over_two_snapshots_are_replayed_on_the_first_base(
     assert again["steps"] == 5
     assert again["base"]["id"] == first["base"]["id"]
     played = replay(space, recipe(space, [*EDITS, 'remove = "/etc/welcome"'], first=both))
-    assert played["difference"]["sameness"] == "same files"
+    assert played["difference"]["sameness"] == "same changes"
     assert len(played["layers"]) == 1
 
 
