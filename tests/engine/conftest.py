@@ -27,7 +27,7 @@ NOT_ON_DOCKER28 = (
     "test_commit_interrupted.py", "test_commit_options.py", "test_diff.py", "test_engine_errors.py",
     "test_export.py", "test_import_diff.py",
     "test_instructions_as_the_engine.py", "test_library.py", "test_ls_show.py", "test_own_changes.py",
-    "test_patch.py", "test_patch_refused.py", "test_rebase.py", "test_recipe_of.py", "test_replay.py",
+    "test_patch.py", "test_rebase.py", "test_recipe_of.py", "test_replay.py",
     "test_round_trips.py", "test_squash.py", "test_squash_image.py",
     "test_undo.py", "test_verify.py", "test_verify_checks.py", "test_verify_rebuilt.py",
 )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -175,8 +176,9 @@ LAYER = "sha256:3015ea96425e4448413c0eea42c14289f72e70586dbe53495643a21730d0b7ac
 
 
 @pytest.fixture(scope="module")
-def engine(host: str) -> Engine:
-    return Engine.connect(host)
+def engine(host: str) -> Iterator[Engine]:
+    with closing(Engine.connect(host)) as connected:
+        yield connected
 
 
 @pytest.fixture(scope="module")

@@ -250,7 +250,7 @@ def test_a_base_that_is_not_here_is_refused_with_what_has_its_name(space: Sandbo
     done = said(space, path, expect=1)
     assert "sha256:" + "0" * 64 in done.stderr
     assert (
-        f"'{space.base_image}' here is {space.inspect(space.base_image)['Id']}, another image" in done.stderr
+        f"'{space.base_image}' here is another image, {space.inspect(space.base_image)['Id']}." in done.stderr
     )
     assert "--base" in done.stderr
     # The user may know better.

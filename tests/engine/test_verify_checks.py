@@ -6,6 +6,7 @@ import hashlib
 import json
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -157,6 +158,10 @@ def test_nothing_of_an_image_is_started_and_nothing_is_left(sandbox: Sandbox, im
     sandbox.snap(
         "run", "-q", "--network", "none", "--name", sandbox.name("last"), "--entrypoint", "", image, "true"
     )
+    # An engine may tell of it a little later.
+    give_up_s = time.monotonic() + 10
+    while not any(event["status"] == "start" for event in events) and time.monotonic() < give_up_s:
+        time.sleep(0.02)
     stream.close()
     thread.join(10)
     watcher.close()
