@@ -184,11 +184,13 @@ def test_a_digest_of_a_registry_says_which_base(space: Sandbox, tmp_path: Path) 
     (tmp_path / "registry").mkdir()
     with running_registry(tmp_path / "registry") as address:
         pushed = f"{address}/h/base:1"
-        digest = push(client, space.base_image, pushed)
+        push(client, space.base_image, pushed)
         client.pull(f"{address}/h/base", "1")
+        # Podman lists its own manifest's too.
+        digests = space.inspect(pushed)["RepoDigests"]
         space.snap("patch", "-q", pushed, "-t", space.name("of-registry"), "--rm", "/etc/group")
         done = space.snap("export", "--format", "json", space.name("of-registry"), str(tmp_path / "out"))
-        assert json.loads(done.stdout)["base"] == f"{address}/h/base@{digest}"
+        assert json.loads(done.stdout)["base"] in digests
         for builder in builders():
             built = space.name(f"built-{builder}")
             BUILDERS[builder](space, tmp_path / "out", built)
