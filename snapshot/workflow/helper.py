@@ -23,7 +23,7 @@ def files_of_image(engine: Engine, image_id: str) -> Iterator[FileSource]:
     """The files of an image, through a container that is made and never started."""
     spec = ContainerSpec(
         image=image_id,
-        name=_name(),
+        name=helper_name("verify"),
         # The engine wants a command, where an image has none; this one is never run.
         command=("/never-started",),
         # The engine makes the working folder where it is missing, and it may be what was deleted.
@@ -31,7 +31,7 @@ def files_of_image(engine: Engine, image_id: str) -> Iterator[FileSource]:
         network="none",
         labels={HELPER_LABEL: "verify"},
     )
-    with _created(engine, spec) as container_id:
+    with helper_container(engine, spec) as container_id:
         yield engine.files(container_id)
 
 
@@ -45,7 +45,7 @@ def run_throw_away(
     """
     spec = ContainerSpec(
         image=image_id,
-        name=_name(),
+        name=helper_name("verify"),
         entrypoint=argv[:1],
         command=argv[1:],
         network="none",
@@ -59,7 +59,7 @@ def run_throw_away(
         output += (stdout or b"")[: _MOST_OUTPUT_BYTES - len(output)]
 
     with (
-        _created(engine, spec) as container_id,
+        helper_container(engine, spec) as container_id,
         closing(processes.attach(container_id, stdin=False)) as duplex,
     ):
         processes.start(container_id)
@@ -73,7 +73,7 @@ def run_throw_away(
 
 
 @contextmanager
-def _created(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
+def helper_container(engine: Engine, spec: ContainerSpec) -> Iterator[str]:
     """A container for as long as the work inside takes, by its ID."""
     container_id = engine.create(spec)
     try:
@@ -101,6 +101,6 @@ def _killed_after(engine: Engine, container_id: str, timeout_s: float) -> Iterat
         timer.join()
 
 
-def _name() -> str:
+def helper_name(purpose: str) -> str:
     """A name that is nobody else's, by which the engine can be asked for it at any point."""
-    return f"snap-verify-{secrets.token_hex(8)}"
+    return f"snap-{purpose}-{secrets.token_hex(8)}"

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import secrets
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
 from typing import TYPE_CHECKING, NamedTuple
 
 from snapshot.changeset.paths import absolute
@@ -15,6 +14,7 @@ from snapshot.errors import CommandNotStarted, SnapError
 from snapshot.image.record import HELPER_LABEL
 from snapshot.recipe.instructions import Run
 from snapshot.workflow.described import base_of
+from snapshot.workflow.helper import helper_container, helper_name
 from snapshot.workflow.methods.interface import CaptureWay, CommitOrder
 from snapshot.workflow.progress import Progress
 from snapshot.workflow.sessions.pump import pump
@@ -82,7 +82,7 @@ def run_captured(
     from snapshot.workflow.methods.sealed import captured_layer
 
     shown = run.command if isinstance(run.command, str) else " ".join(run.command)
-    with _container(engine, image, config, run, settings) as container_id:
+    with helper_container(engine, _spec(image, config, run, settings)) as container_id:
         begun_s = time.monotonic()
         progress.stage(f"running {shown}")
         try:
@@ -119,15 +119,12 @@ def command_line(run: Run, config: Config) -> tuple[str, ...]:
     return run.command
 
 
-@contextmanager
-def _container(
-    engine: Engine, image: Image, config: Config, run: Run, settings: RunSettings
-) -> Iterator[str]:
+def _spec(image: Image, config: Config, run: Run, settings: RunSettings) -> ContainerSpec:
     program, *arguments = command_line(run, config)
     given = tuple(f"{name}={settings.env[name]}" for name in run.env_names if name in settings.env)
-    spec = ContainerSpec(
+    return ContainerSpec(
         image=image.id,
-        name=f"snap-patch-{secrets.token_hex(8)}",
+        name=helper_name("patch"),
         entrypoint=(program,),
         command=tuple(arguments),
         env=(*config.env, *given),
@@ -136,11 +133,6 @@ def _container(
         network=run.network or settings.network,
         labels={HELPER_LABEL: "patch"},
     )
-    container_id = engine.create(spec)
-    try:
-        yield container_id
-    finally:
-        engine.remove(container_id)
 
 
 def _ran(engine: Engine, container_id: str, output: OutputSink) -> int:
