@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from snapshot.engine.client import Engine
 from snapshot.engine.patience import look_for_a_while
-from snapshot.engine.types import Image
+from snapshot.engine.types import Config, Image
 from snapshot.errors import ImageNotFound, InvalidInput
 from snapshot.image.generations import generations_of
 from snapshot.image.reference import Reference
+from snapshot.journal.step import Step
 from snapshot.recipe.instructions import Instruction, Run
 from snapshot.workflow.described import full_name_of
 from snapshot.workflow.making import MakingOptions, own_name
@@ -21,6 +22,9 @@ from snapshot.workflow.patching.player import PlaySettings
 from snapshot.workflow.patching.saving import contents_folder, save_recipe, see_place, taken_back_on_failure
 from snapshot.workflow.progress import SILENT, Progress
 from snapshot.workflow.pulling import PullPolicy, image_for
+
+if TYPE_CHECKING:
+    from snapshot.workflow.own_changes import OwnChanges
 
 _MOST_TAG_CHARS = 128
 
@@ -108,8 +112,25 @@ def patch(
         kept_as = ""
         if options.in_place and name and not options.dry_run:
             kept_as = stack.enter_context(_kept(engine, base, name))
-        play = _amended if options.amend else _patched
-        built = play(engine, base, image, instructions, name, settings, options, progress)
+        if options.amend:
+            begun = _amending(engine, base, image, options.making, stack, progress)
+        else:
+            begun = _Begun(base, full_name_of(image, base), options.making)
+        built = build(
+            engine,
+            begun.base,
+            begun.base_name,
+            instructions,
+            settings,
+            options=begun.making,
+            target=name,
+            verb="patch",
+            wanted=begun.wanted,
+            carried=begun.carried,
+            earlier=begun.earlier,
+            dry_run=options.dry_run,
+            progress=progress,
+        )
         if kept_as and not (built.made and built.made.moved_from):
             # It is the same image, and needs no other name.
             if kept_as not in base.tags:
@@ -120,41 +141,21 @@ def patch(
     return PatchResult(built, kept_as)
 
 
-def _patched(
-    engine: Engine,
-    base: Image,
-    name: str,
-    instructions: Sequence[Instruction],
-    target: Reference | None,
-    settings: PlaySettings,
-    options: PatchOptions,
-    progress: Progress,
-) -> Built:
-    return build(
-        engine,
-        base,
-        full_name_of(name, base),
-        instructions,
-        settings,
-        options=options.making,
-        target=target,
-        verb="patch",
-        dry_run=options.dry_run,
-        progress=progress,
-    )
+class _Begun(NamedTuple):
+    """What the edits are made on, as :func:`~snapshot.workflow.patching.build.build` takes it."""
+
+    base: Image
+    base_name: str
+    making: MakingOptions
+    wanted: Config | None = None
+    carried: OwnChanges | None = None
+    earlier: tuple[Step, ...] = ()
 
 
-def _amended(
-    engine: Engine,
-    image: Image,
-    name: str,
-    instructions: Sequence[Instruction],
-    target: Reference | None,
-    settings: PlaySettings,
-    options: PatchOptions,
-    progress: Progress,
-) -> Built:
-    """The edits on top of what the image changed, as one change of its base."""
+def _amending(
+    engine: Engine, image: Image, name: str, making: MakingOptions, stack: ExitStack, progress: Progress
+) -> _Begun:
+    """The base of an image, with all that the image changed, of which the edits are to be a part."""
     # They take long to load, and few patches amend.
     from snapshot.workflow.diff_images import base_on_engine
     from snapshot.workflow.own_changes import own_changes, recorded
@@ -166,26 +167,10 @@ def _amended(
             f"The base of '{name}', {record.base.shown}, is not here, so its last layer cannot be made anew.",
             "Pull it, or leave --amend out.",
         )
-    making = options.making._replace(
-        message=options.making.message or record.message, author=options.making.author or record.author
-    )
-    with ExitStack() as stack:
-        carried = own_changes(engine, image, name, stack, fixed_time_s=making.fixed_time_s, progress=progress)
-        return build(
-            engine,
-            base,
-            record.base.name,
-            instructions,
-            settings,
-            options=making,
-            target=target,
-            verb="patch",
-            wanted=image.config,
-            carried=carried,
-            earlier=generations_of(image.config.labels)[-1].steps,
-            dry_run=options.dry_run,
-            progress=progress,
-        )
+    making = making._replace(message=making.message or record.message, author=making.author or record.author)
+    carried = own_changes(engine, image, name, stack, fixed_time_s=making.fixed_time_s, progress=progress)
+    steps = generations_of(image.config.labels)[-1].steps
+    return _Begun(base, record.base.name, making, image.config, carried, steps)
 
 
 @contextmanager
