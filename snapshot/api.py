@@ -17,7 +17,8 @@ from snapshot.workflow.attach import attach
 from snapshot.workflow.checks import Check
 from snapshot.workflow.commit import CommitOptions, CommitResult, commit
 from snapshot.workflow.cp import CopyOptions, CopyResult, copy_in, copy_out
-from snapshot.workflow.diff import diff
+from snapshot.workflow.df import DiskUse, df
+from snapshot.workflow.diff import Comparison, compare
 from snapshot.workflow.difference import Difference
 from snapshot.workflow.engine import EngineReport, describe_engine
 from snapshot.workflow.exec import exec_
@@ -26,6 +27,7 @@ from snapshot.workflow.export.dockerfile import DockerfileExport, export_dockerf
 from snapshot.workflow.export.import_diff import import_diff
 from snapshot.workflow.export.oci_layout import OciExport, export_oci
 from snapshot.workflow.family import Relative, family
+from snapshot.workflow.layers import LayersView, layers
 from snapshot.workflow.log import Log, log
 from snapshot.workflow.ls import Listing, ls
 from snapshot.workflow.making import MadeImage, MakingOptions
@@ -49,6 +51,7 @@ from snapshot.workflow.show import ContainerView, ImageView, show
 from snapshot.workflow.squash import squash
 from snapshot.workflow.start import Started, start
 from snapshot.workflow.stop import Stopped, stop
+from snapshot.workflow.tree import Tree, tree
 from snapshot.workflow.undo import Undone, undo
 from snapshot.workflow.verify import Verification, verify
 
@@ -228,6 +231,37 @@ class Snapshots:
         """All snapshots, each after what it was made from; see :func:`snapshot.workflow.family.family`."""
         return family(self._engine)
 
+    def compare(
+        self,
+        name: str,
+        *,
+        against: str | None = None,
+        old_side: Snapshots | None = None,
+        since: int | None = None,
+        with_engine_paths: bool = False,
+        hash_content: bool = False,
+        thorough: bool = False,
+        paths: Sequence[str] = (),
+    ) -> Comparison:
+        """What differs, and both sides to read more from; see :func:`snapshot.workflow.diff.compare`.
+
+        ``against`` is on the engine of ``old_side``, by default on the same one. What it gives is for
+        :func:`snapshot.workflow.content_diff.file_diffs` (what differs inside of files) and
+        :func:`snapshot.workflow.package_changes.package_changes`.
+        """
+        return compare(
+            self._engine,
+            name,
+            against=against,
+            old_engine=old_side._engine if old_side else None,
+            since=since,
+            with_engine_paths=with_engine_paths,
+            hash_content=hash_content,
+            thorough=thorough,
+            paths=paths,
+            progress=self._progress,
+        )
+
     def diff(
         self,
         name: str,
@@ -236,17 +270,31 @@ class Snapshots:
         since: int | None = None,
         with_engine_paths: bool = False,
         hash_content: bool = False,
+        thorough: bool = False,
+        paths: Sequence[str] = (),
     ) -> Difference:
-        """What a container or an image changed; see :func:`snapshot.workflow.diff.diff`."""
-        return diff(
-            self._engine,
+        """What a container or an image changed; see :func:`snapshot.workflow.diff.compare`."""
+        return self.compare(
             name,
             against=against,
             since=since,
             with_engine_paths=with_engine_paths,
             hash_content=hash_content,
-            progress=self._progress,
-        )
+            thorough=thorough,
+            paths=paths,
+        ).difference
+
+    def layers(self, image: str) -> LayersView:
+        """What each layer of an image weighs; see :func:`snapshot.workflow.layers.layers`."""
+        return layers(self._engine, image, progress=self._progress)
+
+    def df(self) -> DiskUse:
+        """Where the space goes; see :func:`snapshot.workflow.df.df`."""
+        return df(self._engine, progress=self._progress)
+
+    def tree(self, image: str = "") -> Tree:
+        """Which images stand on which; see :func:`snapshot.workflow.tree.tree`."""
+        return tree(self._engine, image, progress=self._progress)
 
     def commit(
         self, container: str, image: str | None = None, options: CommitOptions | None = None

@@ -11,8 +11,10 @@ from functools import partial
 from typing import IO
 
 from snapshot.changeset.entry import FileType
+from snapshot.changeset.fetch_plan import KnownSizes, ReadEverything, ReadFolder, plan_fetch
 from snapshot.changeset.member import Chunk, Member, no_content
-from snapshot.changeset.paths import as_the_engine_lists, by_bytes
+from snapshot.changeset.paths import as_the_engine_lists, by_bytes, folders_above
+from snapshot.changeset.reader import TYPICAL_COSTS
 from snapshot.changeset.source import FileSource
 from snapshot.changeset.tar_reader import read_members
 from snapshot.errors import EngineError, EngineGone, EngineUnreachable, PathNotFound, Refused
@@ -26,6 +28,9 @@ _SINGLE_LOOKUPS = 32
 _BYTES_PER_LOOKUP = 2 << 20
 #: What is kept of each is some hundred bytes.
 _MOST_MEMBERS = 4_000_000
+#: What is kept of contents that came with others, until they are read.
+_MOST_KEPT_BYTES = 64 << 20
+_MOST_KEPT_BYTES_A_FILE = 1 << 20
 
 
 class ArchiveFiles:
@@ -42,6 +47,27 @@ class ArchiveFiles:
         self._names: defaultdict[str, set[str]] = defaultdict(set)
         self._whole: set[str] = set()
         self._lookups: Counter[str] = Counter()
+        self._expected: set[str] = set()
+        self._to_read: set[str] = set()
+        # Folders that are read with all that is below them when the first expected path in them is looked up.
+        self._together: set[str] = set()
+        self._kept: dict[str, bytes] = {}
+        self._kept_of = ""
+        self._is_all_kept = True
+
+    def expect(self, looked_up: Collection[str], read: Collection[str]) -> None:
+        """Be told which paths will be looked up, and the content of which of them will be read, once each.
+
+        Where that is cheaper than a call for each, archives of folders then bring them together. What came
+        before it was wanted is kept: small contents, and no more than 64 MiB of them.
+        """
+        plan = plan_fetch({*looked_up, *read}, (), TYPICAL_COSTS, KnownSizes())
+        self._expected, self._to_read = {*looked_up, *read}, set(read)
+        self._together = {step.path for step in plan.steps if isinstance(step, ReadFolder)}
+        if not self._source.gives_single_paths or any(
+            isinstance(step, ReadEverything) for step in plan.steps
+        ):
+            self._together.add("/")
 
     def at(self, path: str) -> Member | None:
         """What stands at ``path``."""
@@ -73,6 +99,8 @@ class ArchiveFiles:
         above = self._known[folder]
         if above is None or above.entry.type is not _FOLDER or len(by_bytes(name)) > 255:
             return None
+        if not self._is_whole(folder) and (top := self._read_with(path)):
+            self._read_together(top)
         if not self._is_whole(folder):
             self._lookups[folder] += 1
             count = self._lookups[folder]
@@ -161,7 +189,47 @@ class ArchiveFiles:
             with self._source.export() as stream:
                 yield read_members(stream, "/", strip=0)
 
+    def _read_with(self, path: str) -> str:
+        """The folder that an expected path is read together with; empty for one that is read alone."""
+        if path not in self._expected:
+            return ""
+        return next((above for above in (*folders_above(path), "/") if above in self._together), "")
+
+    def _read_together(self, top: str) -> None:
+        """Note all that is below a folder, and keep what is to be read of it, the first of it if not all."""
+        self._kept.clear()
+        self._kept_of = top
+        room = _MOST_KEPT_BYTES
+        with self._members_below(top) as members:
+            for member in members:
+                self._note(member)
+                path, size_bytes = member.entry.path, member.entry.size_bytes
+                if path not in self._to_read or size_bytes > _MOST_KEPT_BYTES_A_FILE:
+                    continue
+                if member.link_to in self._kept:
+                    self._kept[path] = self._kept[member.link_to]
+                elif member.entry.type is _FILE and not member.link_to:
+                    room -= size_bytes
+                    if room >= 0:
+                        self._kept[path] = b"".join(member.content())
+        self._is_all_kept = room >= 0
+        self._whole.add(top)
+
+    def _content_that_came(self, path: str) -> bytes | None:
+        """What came together with others, and is not kept from then on."""
+        top = self._read_with(path)
+        if path not in self._to_read or not top:
+            return None
+        if top != self._kept_of or not (self._is_all_kept or self._kept):
+            self._read_together(top)
+        self._to_read.remove(path)
+        return self._kept.pop(path, None)
+
     def _content(self, path: str) -> Iterator[Chunk]:
+        content = self._content_that_came(path)
+        if content is not None:
+            yield content
+            return
         if self._is_given_alone(path):
             with self._source.archive(path) as stream:
                 yield from _first_member(stream, path).content()

@@ -147,6 +147,7 @@ def capture(
     reader: ChangeReader,
     mount_points: Collection[str] = (),
     *,
+    listed: Sequence[Change] | None = None,
     hash_content: bool,
     with_engine_paths: bool = False,
 ) -> Changeset:
@@ -158,12 +159,15 @@ def capture(
         The way to the container's files. For a true picture it should not run while it is read.
     mount_points:
         Where volumes and bind mounts are: their data is not the container's.
+    listed:
+        The changes, where these are not the reader's own.
     hash_content:
         Whether files are read for their sha256.
     with_engine_paths:
         Whether what the engine itself put there counts as changes too.
     """
-    listed = reader.changes()
+    if listed is None:
+        listed = reader.changes()
     kept, engine_paths = split_off_engine_paths(listed, mount_points)
     if with_engine_paths:
         kept, engine_paths = sorted(listed, key=lambda change: component_order(change.path)), []

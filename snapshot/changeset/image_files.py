@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Protocol
+import posixpath
+from collections.abc import Collection, Iterator
+from typing import Protocol, runtime_checkable
 
 from snapshot.changeset.member import Member
 
@@ -25,3 +26,28 @@ class ImageFiles(Protocol):
     def names(self, folder: str) -> Collection[str]:
         """The names of what stands in a folder, sorted; none where no folder stands there."""
         ...
+
+
+@runtime_checkable
+class ReadsTogether(Protocol):
+    """Files of which many are had with less work where it is known what will be wanted."""
+
+    def expect(self, looked_up: Collection[str], read: Collection[str]) -> None:
+        """Be told which paths will be looked up, and the content of which of them will be read, once each."""
+        ...
+
+
+def expect(files: ImageFiles, looked_up: Collection[str], read: Collection[str]) -> None:
+    """Tell files what will be wanted of them, where that is of use to them."""
+    if isinstance(files, ReadsTogether):
+        files.expect(looked_up, read)
+
+
+def paths_below(files: ImageFiles, folder: str) -> Iterator[str]:
+    """All paths below a folder, each after the folder that it is in; none is looked up."""
+    waiting = [folder]
+    while waiting:
+        above = waiting.pop()
+        below = [posixpath.join(above, name) for name in files.names(above)]
+        yield from below
+        waiting += below

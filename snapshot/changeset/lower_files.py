@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from snapshot.changeset.entry import FILE_TYPES
@@ -20,6 +21,7 @@ from snapshot.changeset.overlay import (
     NotReadableDirectly,
     open_file,
     open_place,
+    pieces_of,
     require_rights,
 )
 from snapshot.changeset.upper_folder import member_of_place
@@ -27,7 +29,6 @@ from snapshot.errors import EngineError
 
 __all__ = ["LowerFiles", "NotReadableDirectly"]
 
-_PIECE_BYTES = 1 << 20
 # What fuse-overlayfs puts where the kernel has marks of its own.
 _FOREIGN_PREFIX = ".wh."
 _FOREIGN_OPAQUE = ".wh..wh..opq"
@@ -49,7 +50,8 @@ class LowerFiles:
     """
 
     def __init__(self, folders: Sequence[str]) -> None:
-        self._lowers = Lowers(tuple(folders))
+        self.folders = tuple(folders)
+        self._lowers = Lowers(self.folders)
         # The layers that are merged at a folder; none for what is no folder.
         self._layers: dict[str, tuple[int, ...]] = {"/": self._lowers.all_layers}
         self._last: tuple[str, LowerFolder] | None = None
@@ -182,17 +184,7 @@ class _Content:
     def __call__(self) -> Iterator[bytes]:
         """The bytes in pieces of 1 MiB."""
         try:
-            file = self._opened()
-            try:
-                left = self._status.st_size
-                while left:
-                    piece = os.read(file, min(left, _PIECE_BYTES))
-                    if not piece:
-                        raise _taken_away(self._path)
-                    left -= len(piece)
-                    yield piece
-            finally:
-                os.close(file)
+            yield from pieces_of(self._opened(), self._status.st_size, partial(_taken_away, self._path))
         except FileNotFoundError as error:
             raise _taken_away(self._path) from error
         except OSError as error:

@@ -87,6 +87,7 @@ def _path_change(values: Any) -> PathChange:
     kind, path, *fields = values
     if not (isinstance(path, str) and path.startswith("/")):
         raise ManifestDamaged(f"{path!r} is no absolute path")
+    _refuse_what_is_no_name(path)
     if not fields:
         return PathChange(ChangeKind.DELETED, path)
     file_type, mode, uid, gid, size_bytes, sha256, link_target, hard_link, device, *capability = fields
@@ -94,5 +95,12 @@ def _path_change(values: Any) -> PathChange:
     texts = (sha256, link_target, hard_link, device, *capability)
     if not (all(type(n) is int for n in numbers) and all(isinstance(t, str) for t in texts)):
         raise ManifestDamaged(f"the entry of {path!r} has fields of wrong types")
+    _refuse_what_is_no_name(link_target)
+    _refuse_what_is_no_name(hard_link)
     entry = FileEntry(path, FileType(file_type), *numbers, *texts)
     return PathChange(ChangeKind(kind), path, entry)
+
+
+def _refuse_what_is_no_name(text: str) -> None:
+    # JSON can write surrogates that stand for no byte: encoding them is a ValueError.
+    text.encode("utf-8", "surrogateescape")

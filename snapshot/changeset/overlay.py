@@ -9,7 +9,7 @@ import errno
 import os
 import re
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,9 +33,9 @@ _INITIAL_USER_NAMESPACE = 0xEFFFFFFD  # include/linux/proc_ns.h, PROC_USER_INIT_
 _CAP_DAC_OVERRIDE, _CAP_DAC_READ_SEARCH, _CAP_SYS_ADMIN = (1 << bit for bit in (1, 2, 21))
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_PIECE_BYTES = 1 << 20
 _FILE_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK
 _PLACE_FLAGS = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
-_PIECE_BYTES = 1 << 20
 
 
 class NotReadableDirectly(Exception):
@@ -77,6 +77,22 @@ def open_file(place: int) -> int:
         return os.open(path, _FILE_FLAGS | os.O_NOATIME)
     except PermissionError:
         return os.open(path, _FILE_FLAGS)
+
+
+def pieces_of(file: int, size_bytes: int, too_short: Callable[[], Exception]) -> Iterator[bytes]:
+    """So many bytes of an open file in pieces of 1 MiB; it is closed then.
+
+    Raises what ``too_short`` makes where it has fewer.
+    """
+    try:
+        while size_bytes:
+            piece = os.read(file, min(size_bytes, _PIECE_BYTES))
+            if not piece:
+                raise too_short()
+            size_bytes -= len(piece)
+            yield piece
+    finally:
+        os.close(file)
 
 
 def is_whiteout(found: os.stat_result) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import IO
 
 from snapshot.changeset.entry import FileType
-from snapshot.changeset.names import deleted_by, is_whiteout
+from snapshot.changeset.layer_contents import LayerContents
+from snapshot.changeset.names import WHITEOUT_PREFIX, deleted_by, is_whiteout
 from snapshot.changeset.paths import component_order
 from snapshot.changeset.tar_reader import read_members
 from snapshot.engine.types import Change, ChangeKind
@@ -28,6 +29,15 @@ def names_in_layer(layer: IO[bytes]) -> list[tuple[str, bool]]:
         (member.entry.path, member.entry.type is FileType.FOLDER)
         for member in read_members(layer, "/", strip=0)
     ]
+
+
+def names_of(layer: LayerContents) -> list[tuple[str, bool]]:
+    """The same of a layer that was read already."""
+    names = [(entry.path, entry.type is FileType.FOLDER) for entry in layer.entries]
+    for path in layer.deleted:
+        folder, name = posixpath.split(path)
+        names.append((posixpath.join(folder, WHITEOUT_PREFIX + name), False))
+    return names + [(posixpath.join(folder, _OPAQUE), False) for folder in layer.emptied]
 
 
 def changes_against(

@@ -16,7 +16,12 @@ Tree = Mapping[str, FileEntry]
 
 
 def changes_between_trees(
-    old: Tree, new: Tree, mount_points: Collection[str] = (), *, with_engine_paths: bool = False
+    old: Tree,
+    new: Tree,
+    mount_points: Collection[str] = (),
+    *,
+    unlike: Collection[str] = (),
+    with_engine_paths: bool = False,
 ) -> Changeset:
     """What makes ``new`` of ``old``: types, modes, owners, content, links, devices, capabilities.
 
@@ -28,10 +33,12 @@ def changes_between_trees(
     ----------
     mount_points:
         Where volumes and bind mounts are: what stands there is in no image.
+    unlike:
+        Paths that differ in what an entry does not tell.
     with_engine_paths:
         Whether what the engine itself put there counts as changes too.
     """
-    kinds = _kinds(old, new)
+    kinds = _kinds(old, new, unlike)
     entries = _linked_among_themselves(new, [path for path in kinds if path in new])
     listed = [Change(kind, path) for path, kind in kinds.items()]
     hidden = () if with_engine_paths else mount_points
@@ -54,14 +61,14 @@ def _is_the_engines(path: str, mount_points: Iterable[str]) -> bool:
     )
 
 
-def _kinds(old: Tree, new: Tree) -> dict[str, ChangeKind]:
+def _kinds(old: Tree, new: Tree, unlike: Collection[str]) -> dict[str, ChangeKind]:
     kinds: dict[str, ChangeKind] = {}
     same: list[str] = []
     for path, entry in new.items():
         before = old.get(path)
         if before is None:
             kinds[path] = ChangeKind.ADDED
-        elif _without_link(before) == _without_link(entry):
+        elif _without_link(before) == _without_link(entry) and path not in unlike:
             same.append(path)
         else:
             kinds[path] = ChangeKind.CHANGED

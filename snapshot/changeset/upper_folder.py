@@ -10,6 +10,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 from snapshot.changeset.entry import FILE_TYPES, FileEntry, FileType
@@ -20,6 +21,7 @@ from snapshot.changeset.overlay import (
     attributes,
     open_file,
     open_place,
+    pieces_of,
     require_rights,
 )
 from snapshot.changeset.paths import component_order
@@ -29,7 +31,6 @@ from snapshot.errors import ContainerUnusable
 
 __all__ = ["NotReadableDirectly", "UpperFolder"]
 
-_PIECE_BYTES = 1 << 20
 _NO_XATTRS: Mapping[str, bytes] = MappingProxyType({})
 
 
@@ -229,16 +230,6 @@ class _Content:
         if self._place < 0:
             raise RuntimeError("content is to be read before the next member is asked for")
         try:
-            file = open_file(self._place)
-            try:
-                left = self._size
-                while left:
-                    piece = os.read(file, min(left, _PIECE_BYTES))
-                    if not piece:
-                        raise changed_meanwhile(self._path)
-                    left -= len(piece)
-                    yield piece
-            finally:
-                os.close(file)
+            yield from pieces_of(open_file(self._place), self._size, partial(changed_meanwhile, self._path))
         except OSError as error:
             raise ContainerUnusable(f"'{self._path}' could not be read: {error.strerror}.") from error

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from snapshot.cli.pager import paged
 from snapshot.cli.text import count, note, print_json, printable, short_id
 
 if TYPE_CHECKING:
@@ -19,31 +18,42 @@ def named_in_words(names: Sequence[str], identifier: str, *, gone: bool = False)
     return f"{known} ({short_id(printable(identifier))}{', not here' if gone else ''})"
 
 
-def print_family(relatives: Sequence[Relative], marked: str, output_format: str) -> None:
+def print_family(relatives: Sequence[Relative], marked: str, output_format: str, pager: bool | None) -> None:
     """Print the family tree of images, with a star at the one whose ID is ``marked``."""
     if output_format == "json":
         print_json(
             {"schema": "docker-snap.family/1", "images": [_relative_document(item) for item in relatives]}
         )
     elif relatives:
-        for line in drawing(relatives, marked):
-            click.echo(line)
+        paged(drawing(relatives, marked), pager)
     else:
         note("no image here was made by snap. Next: snap run IMAGE")
 
 
 def drawing(relatives: Sequence[Relative], marked: str) -> list[str]:
     """The family tree, a line an image."""
-    lines = []
-    # Whether a line goes on downward at each depth, from the last image to the first.
+    stems = branches([item.depth for item in relatives])
+    return [
+        f"{stem}{'* ' if item.id == marked else ''}{_relative_in_words(item)}"
+        for stem, item in zip(stems, relatives, strict=True)
+    ]
+
+
+def branches(depths: Sequence[int]) -> list[str]:
+    """What is drawn before each thing of a tree, given how deep each is, in the order they are drawn.
+
+    >>> branches([0, 1, 2, 1])
+    ['', '├── ', '│   └── ', '└── ']
+    """
+    drawn = []
+    # Whether a line goes on downward at each depth, from the last thing to the first.
     goes_on: list[bool] = []
-    for item in reversed(relatives):
-        goes_on = goes_on[: item.depth + 1] + [False] * (item.depth + 1 - len(goes_on))
-        stem = "".join("│   " if on else "    " for on in goes_on[1 : item.depth])
-        branch = ("├── " if goes_on[item.depth] else "└── ") if item.depth else ""
-        goes_on[item.depth] = True
-        lines.append(f"{stem}{branch}{'* ' if item.id == marked else ''}{_relative_in_words(item)}")
-    return lines[::-1]
+    for depth in reversed(depths):
+        goes_on = goes_on[: depth + 1] + [False] * (depth + 1 - len(goes_on))
+        stem = "".join("│   " if on else "    " for on in goes_on[1:depth])
+        drawn.append(stem + (("├── " if goes_on[depth] else "└── ") if depth else ""))
+        goes_on[depth] = True
+    return drawn[::-1]
 
 
 def _relative_in_words(item: Relative) -> str:

@@ -11,7 +11,9 @@ import click
 from snapshot.cli.family import named_in_words, print_family
 from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.options import format_option
+from snapshot.cli.pager import paged, pager_option
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
+from snapshot.report.quantity import duration_in_words
 
 if TYPE_CHECKING:
     from snapshot.image.generations import Generation
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     metavar="FOLDER",
     help="Put its larger contents there; by default into FILE.files where the recipe goes to FILE.toml.",
 )
+@pager_option
 @click.argument("name", metavar="[IMAGE|CONTAINER]", required=False)
 @pass_invocation
 def command(
@@ -53,6 +56,7 @@ def command(
     text: bool,
     recipe: bool,
     files: Path | None,
+    pager: bool | None,
     name: str | None,
 ) -> None:
     """Show the steps that made an image or a container, newest last.
@@ -81,7 +85,8 @@ def command(
     if graph:
         from snapshot.workflow.family import family
 
-        print_family(family(engine), found.image.id if found and found.image else "", output_format)
+        marked = found.image.id if found and found.image else ""
+        print_family(family(engine), marked, output_format, pager)
     elif found and number:
         _print_recording(
             found, number, output_format, play=play, speed=speed, idle_limit=idle_limit, text=text
@@ -89,7 +94,7 @@ def command(
     elif found and output_format == "json":
         print_json(_document(found))
     elif found:
-        _print_log(found, quiet=quiet, verbose=verbose, name=name or "")
+        _print_log(found, quiet=quiet, verbose=verbose, name=name or "", pager=pager)
 
 
 def _check_together(
@@ -134,7 +139,7 @@ def _print_recording(
         print_session(recording, number, source, output_format)
 
 
-def _print_log(found: Log, *, quiet: bool, verbose: bool, name: str) -> None:
+def _print_log(found: Log, *, quiet: bool, verbose: bool, name: str, pager: bool | None) -> None:
     from snapshot.journal.step_words import step_in_words
 
     parts = [(_heading(told), told.generation.steps, told.generation.summed_up) for told in found.generations]
@@ -142,10 +147,9 @@ def _print_log(found: Log, *, quiet: bool, verbose: bool, name: str) -> None:
         parts.append((_heading_of_container(found), found.steps, 0))
     steps = [step for _, those, _ in parts for step in those]
     if quiet:
-        click.echo("".join(f"{printable(step_in_words(step))}\n" for step in steps), nl=False)
+        paged([printable(step_in_words(step)) for step in steps], pager)
     elif steps or found.generations:
-        for line in _lines(parts, frozenset(found.recorded), verbose=verbose):
-            click.echo(line)
+        paged(_lines(parts, frozenset(found.recorded), verbose=verbose), pager)
     _note_what_is_missing(found, bool(steps), name)
 
 
@@ -157,11 +161,13 @@ def _note_what_is_missing(found: Log, any_steps: bool, name: str) -> None:
     elif found.image is None:
         note("the steps of its image cannot be told: the image was removed")
     elif not any_steps and not found.generations and not found.journal_failure:
-        note(
-            f"nothing was done to '{name}' since it was made; `docker history` has the layers of its image"
+        what = (
+            f"nothing was done to '{name}' since it was made;"
             if found.container
-            else f"nothing is known of how '{name}' was made; `docker history` has its layers"
+            else f"nothing is known of how '{name}' was made;"
         )
+        image = next(iter(found.image.tags), short_id(found.image.id))
+        note(f"{what} `snap layers --history {image}` tells of the layers")
 
 
 def _lines(
@@ -207,14 +213,7 @@ def _row(step: Step, *, has_recording: bool) -> list[str]:
 
 
 def _took(duration_s: float | None) -> str:
-    """``0.03 s``, ``2 min 5 s``, ``1 h 2 min``."""
-    if duration_s is None or not 0 <= duration_s < 1e9:
-        return "-"
-    if duration_s < 60:
-        return f"{duration_s:.2f} s"
-    minutes, seconds = divmod(int(duration_s), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {seconds} s"
+    return "-" if duration_s is None else duration_in_words(duration_s)
 
 
 def _details(step: Step) -> list[str]:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from snapshot.cli.invocation import Invocation, pass_invocation
-from snapshot.cli.made import base_in_words, changes_in_words
+from snapshot.cli.made import base_in_words, changes_document, changes_in_words
 from snapshot.cli.options import format_option
+from snapshot.cli.pager import paged, pager_option
 from snapshot.cli.text import note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
 @click.command()
 @format_option
 @click.option("-q", "--quiet", is_flag=True, help="IDs alone.")
+@pager_option
 @pass_invocation
-def command(invocation: Invocation, output_format: str, quiet: bool) -> None:
+def command(invocation: Invocation, output_format: str, quiet: bool, pager: bool | None) -> None:
     """List the containers that snap started and the images that it made, newest first.
 
     \b
@@ -34,9 +36,10 @@ def command(invocation: Invocation, output_format: str, quiet: bool) -> None:
     if output_format == "json":
         print_json(_document(listing))
     elif quiet:
-        click.echo("".join(f"{identifier}\n" for identifier in ids), nl=False)
+        paged(ids, pager)
     elif ids:
-        click.echo(table(_rows(listing), headers=["KIND", "NAME", "ID", "FROM", "STATE", "CREATED"]))
+        headers = ["KIND", "NAME", "ID", "FROM", "STATE", "CREATED"]
+        paged(table(_rows(listing), headers, shorten=(3, 1)), pager)
     else:
         note("nothing here was made by snap. Next: snap run IMAGE")
 
@@ -98,6 +101,7 @@ def _document(listing: Listing) -> dict[str, Any]:
                 if item.record
                 else None,
                 "message": item.record.message if item.record else None,
+                "changes": changes_document(item.record) if item.record else None,
             }
             for item in listing.snapshots
         ],

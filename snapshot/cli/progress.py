@@ -71,6 +71,12 @@ class TerminalProgress:
         self.clear()
         self._show([f"{layer}: {state}" if layer else state for layer, state in self._layers.items()])
 
+    def stop(self) -> None:
+        """Show nothing on a terminal from here on: what is printed while the work goes on has it."""
+        self.clear()
+        if self._animated:
+            self._animated = self._details = False
+
     def clear(self) -> None:
         """Take what is shown off the terminal."""
         if self._lines_shown:

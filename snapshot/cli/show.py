@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from snapshot.cli.diff import change_document
+from snapshot.cli.diff import changes_table, note_mounts
+from snapshot.cli.diff_json import change_document
 from snapshot.cli.invocation import Invocation, pass_invocation
 from snapshot.cli.ls import container_document
 from snapshot.cli.made import base_in_words, changes_in_words
 from snapshot.cli.options import format_option
+from snapshot.cli.pager import paged, pager_option
 from snapshot.cli.text import count, note, print_json, printable, short_id, table
 
 if TYPE_CHECKING:
+    from snapshot.changeset.entry import PathChange
     from snapshot.image.record import Record
     from snapshot.workflow.show import ContainerView, ImageView
 
@@ -22,30 +26,44 @@ _MOST_PATHS_SHOWN = 20
 
 @click.command()
 @format_option
+@click.option("--files", "with_files", is_flag=True, help="List all that it changed, as `snap diff` does.")
+@pager_option
 @click.argument("name", metavar="IMAGE|CONTAINER")
 @pass_invocation
-def command(invocation: Invocation, output_format: str, name: str) -> None:
+def command(
+    invocation: Invocation, output_format: str, with_files: bool, pager: bool | None, name: str
+) -> None:
     """Show the record of an image that snap made, or what a container is.
 
-    Where both have that name, the container is shown.
+    Where both have that name, the container is shown. With --files the changed paths of an image are listed
+    also where their list is kept elsewhere: its layers tell them.
 
     \b
     $ snap show ch03-change
-    $ snap show --format json ch03
+    $ snap show --files ch03
     """
-    from snapshot.workflow.show import ContainerView, show
+    from snapshot.workflow.show import ContainerView, changed_files, show
 
-    view = show(invocation.engine(), name)
+    engine, progress = invocation.engine(), invocation.progress()
+    view = show(engine, name)
+    files = changed_files(engine, view, name, progress=progress) if with_files else None
+    progress.clear()
+    changes = files.changeset.changes if files else None
     if isinstance(view, ContainerView):
-        if view.shares_name:
+        if view.shares_name and files is None:
             note(f"'{name}' names an image too; give its ID or a tag to see that")
         document, rows = _container_document(view), _container_rows(view)
     else:
-        document, rows = _image_document(view), _image_rows(view)
+        document, rows = _image_document(view), _image_rows(view, brief=files is None)
     if output_format == "json":
-        print_json(document)
+        print_json(document if changes is None else document | _changes_document(changes))
     else:
-        click.echo(table([[key, printable(value)] for key, value in rows]))
+        told = table([[key, printable(value)] for key, value in rows])
+        paged(told if changes is None else f"{told}\n{changes_table(changes)}", pager)
+    for text in files.notes if files else ():
+        note(text)
+    if files and files.container:
+        note_mounts(files.container.mounts)
 
 
 def _container_rows(view: ContainerView) -> list[tuple[str, str]]:
@@ -62,7 +80,8 @@ def _container_rows(view: ContainerView) -> list[tuple[str, str]]:
     ]
 
 
-def _image_rows(view: ImageView) -> list[tuple[str, str]]:
+def _image_rows(view: ImageView, *, brief: bool) -> list[tuple[str, str]]:
+    """What is known of an image, with the first of its changes where it is to be ``brief``."""
     image, record = view.image, view.record
     rows = [("image", ", ".join(image.tags) or "no name"), ("id", image.id), ("created", image.created)]
     if record is None:
@@ -86,11 +105,13 @@ def _image_rows(view: ImageView) -> list[tuple[str, str]]:
         rows.append(("left out", f"{saved}, by {', '.join(record.left_out_by)}"))
     if record.skipped:
         rows.append(("not in it", ", ".join(record.skipped)))
+    if not brief:
+        return rows
     if view.changes is None:
-        return [*rows, ("paths", "listed where it was committed")]
+        return [*rows, ("paths", "listed where it was committed, and with --files")]
     rows += [("", f"{change.kind.value} {change.path}") for change in view.changes[:_MOST_PATHS_SHOWN]]
     hidden = len(view.changes) - _MOST_PATHS_SHOWN
-    return [*rows, ("", f"and {hidden:,} more: --format json has all")] if hidden > 0 else rows
+    return [*rows, ("", f"and {hidden:,} more: --files lists all")] if hidden > 0 else rows
 
 
 def _layer_in_words(record: Record) -> str:
@@ -121,5 +142,9 @@ def _image_document(view: ImageView) -> dict[str, Any]:
         "created": view.image.created,
         "record": asdict(view.record) if view.record else None,
         "damage": view.damage or None,
-        "changes": None if view.changes is None else [change_document(change) for change in view.changes],
+        **({"changes": None} if view.changes is None else _changes_document(view.changes)),
     }
+
+
+def _changes_document(changes: Sequence[PathChange]) -> dict[str, Any]:
+    return {"changes": [change_document(change) for change in changes]}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property, partial
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from snapshot.engine.answers import read_container, read_image, read_items, read_version
 from snapshot.engine.create_like import create, creation_like, creation_of
+from snapshot.engine.disk_use import EngineDiskUse, read_disk_use
 from snapshot.engine.endpoint import choose_endpoint
 from snapshot.engine.failures import translated
 from snapshot.engine.files import ContainerFiles
@@ -131,13 +132,33 @@ class Engine:
     def _podman_images(self) -> PodmanImages:
         return PodmanImages(self._wire, is_local=self.endpoint.url.startswith("unix://"))
 
+    def images(self) -> list[Image]:
+        """All images that ``docker image ls`` shows, newest first, each once whatever its names.
+
+        Untagged ones are there; the nameless steps of a build that a later image stands on are not, nor are
+        images that the engine itself cannot read.
+        """
+        return self._looked_at(self._images())
+
+    def listed_sizes(self) -> dict[str, int]:
+        """The bytes that ``docker image ls`` shows of each image, by ID.
+
+        The containerd store counts layers twice there, packed and unpacked (moby,
+        ``daemon/containerd/image_list.go``); the size of an image alone is that of what it keeps packed.
+        """
+        return {item["Id"]: item.get("Size") or 0 for item in self._images()}
+
     def images_with_label(self, label: str) -> list[Image]:
         """All images that carry ``label``, newest first."""
+        return self._looked_at(self._images(label=label))
+
+    def _looked_at(self, items: Iterable[Mapping[str, Any]]) -> list[Image]:
         images = []
-        for item in self._images(label=label):
-            # Another client may remove it between the list and the look.
-            with suppress(NotFound):
-                images.append(self.image(item["Id"]))
+        for image_id in dict.fromkeys(item["Id"] for item in items):
+            # Another client may remove it between the list and the look. And Podman refuses to tell of one
+            # with a config that it cannot read: no reason to tell of none.
+            with suppress(EngineError):
+                images.append(self.image(image_id))
         return sorted(images, key=lambda image: image.created, reverse=True)
 
     def _images(self, **filters: str) -> list[dict[str, Any]]:
@@ -224,6 +245,15 @@ class Engine:
         self._wire.ask(
             "DELETE", of_image(image_id), params={"noprune": "1"}, timeout_s=None, subject=image_id
         )
+
+    def disk_use(self) -> EngineDiskUse:
+        """What the engine says of the space that images, containers, volumes and builds take.
+
+        It looks at all files of containers and volumes for that, which can take a while.
+        """
+        # From API 1.52 on the lists are there for who asks for them.
+        answer = self._wire.ask("GET", "/system/df", params={"verbose": "1"}, timeout_s=None)
+        return read_disk_use(answer.json())
 
     # Containers
 

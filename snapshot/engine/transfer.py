@@ -64,7 +64,8 @@ class ImageTransfer:
 
         The engine gives whole seconds, no authors, and does not tell which entries have a layer.
         """
-        answer = self._wire.ask("GET", f"{of_image(name)}/history", subject=name).json()
+        # The containerd store has `null` for an image without a history.
+        answer = self._wire.ask("GET", f"{of_image(name)}/history", subject=name).json() or []
         return [
             HistoryEntry(
                 created=_rfc3339(item.get("Created") or 0),

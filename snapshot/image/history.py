@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from snapshot.engine.types import HistoryEntry
 from snapshot.journal.step import VERBS
@@ -42,9 +43,68 @@ def with_layers(entries: Sequence[HistoryEntry], layer_count: int) -> tuple[Hist
     with_layer = set(ranked[:layer_count])
     marked = tuple(replace(entry, empty_layer=index not in with_layer) for index, entry in enumerate(entries))
     missing = layer_count - len(with_layer)
-    # Podman 4.3 ends its answer where an entry has no time.
-    created = next((entry.created for entry in entries if entry.created), _UNKNOWN_TIME)
-    return tuple(HistoryEntry(created, "") for _ in range(missing)) + marked
+    return tuple(HistoryEntry("", "") for _ in range(missing)) + marked
+
+
+def dated(entries: Iterable[HistoryEntry]) -> tuple[HistoryEntry, ...]:
+    """The entries, those without a time with the first one that is told: Podman 4.3 reads no others."""
+    found = tuple(entries)
+    created = next((entry.created for entry in found if entry.created), _UNKNOWN_TIME)
+    return tuple(entry if entry.created else replace(entry, created=created) for entry in found)
+
+
+class LayerStep(NamedTuple):
+    """An entry of an image's history and the layer that it made.
+
+    ``layer`` is the layer's number in the image, 0 for the base's first; ``None`` where the entry made none.
+    An entry with neither time nor words stands for a layer that the history does not tell of.
+    """
+
+    entry: HistoryEntry
+    layer: int | None
+
+
+def joined(
+    entries: Sequence[HistoryEntry], layer_count: int, *, from_top: bool = False
+) -> tuple[LayerStep, ...]:
+    """Entries that are known to have a layer or none (``empty_layer``), oldest first, with their layers.
+
+    An image may have more layers than its history tells of: builders need not write one, and some fold it.
+    The others get entries without words.
+
+    Parameters
+    ----------
+    from_top:
+        Whether the entries tell of the topmost layers then, as Podman has it (containers/common,
+        ``libimage/history.go``), rather than of the lowest, as Docker has (moby,
+        ``daemon/images/image_history.go``). The sizes that an engine gives are of these.
+
+    >>> entries = [HistoryEntry("", "RUN x"), HistoryEntry("", "CMD x", empty_layer=True)]
+    >>> [step.layer for step in joined(entries, 2)]
+    [0, None, 1]
+    """
+    with_layer = [index for index, entry in enumerate(entries) if not entry.empty_layer][:layer_count]
+    first = layer_count - len(with_layer) if from_top else 0
+    layers = {index: first + position for position, index in enumerate(with_layer)}
+    told = [
+        LayerStep(replace(entry, empty_layer=index not in layers), layers.get(index))
+        for index, entry in enumerate(entries)
+    ]
+    others = [number for number in range(layer_count) if not first <= number < first + len(with_layer)]
+    untold = [LayerStep(HistoryEntry("", ""), number) for number in others]
+    return tuple(untold + told if from_top else told + untold)
+
+
+def marked_by_size(entries: Sequence[HistoryEntry], layer_count: int) -> list[HistoryEntry] | None:
+    """Entries marked by whether they have a layer, ``None`` where their sizes do not settle that.
+
+    An engine gives an entry that has one its layer's size. That can be 0 on Docker's classic store, as for
+    all entries without a layer.
+    """
+    sized = sum(entry.size_bytes > 0 for entry in entries)
+    if sized < min(len(entries), layer_count):
+        return None
+    return [replace(entry, empty_layer=entry.size_bytes <= 0) for entry in entries]
 
 
 def is_step(entry: HistoryEntry) -> bool:

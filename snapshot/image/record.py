@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from typing import Any
 
 from snapshot.engine.types import Config
@@ -241,17 +242,25 @@ def _seal(labels: Mapping[str, str]) -> str:
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def chain_id(layers: tuple[str, ...]) -> str:
-    """The chain ID of diff IDs, base first (OCI image spec, config.md); empty for no layers.
+def chain_id(layers: Sequence[str]) -> str:
+    """The chain ID of diff IDs, base first; empty for no layers.
 
     >>> chain_id(("sha256:aa",))
     'sha256:aa'
     """
-    chain = ""
-    for diff_id in layers:
-        pair = f"{chain} {diff_id}".encode()
-        chain = f"sha256:{hashlib.sha256(pair).hexdigest()}" if chain else diff_id
-    return chain
+    return next(reversed(chain_ids(layers)), "")
+
+
+def chain_ids(layers: Sequence[str]) -> tuple[str, ...]:
+    """The chain ID of each layer, base first (OCI image spec, config.md, ``Layer ChainID``).
+
+    It stands for a layer and all below it: images share a layer where they have one with the same chain ID.
+    """
+
+    def on_top(chain: str, diff_id: str) -> str:
+        return f"sha256:{hashlib.sha256(f'{chain} {diff_id}'.encode()).hexdigest()}"
+
+    return tuple(accumulate(layers, on_top))
 
 
 def config_digests(config: Config) -> dict[str, str]:

@@ -15,7 +15,8 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _MOST_MANIFEST_BYTES = 4 << 20
 # Configs and manifests; a stranger's archive may hold any number of others.
 _MOST_DOCUMENT_BYTES = 4 << 20
-_MOST_DOCUMENTS = 200
+# Docker 20.10 writes two for each of up to 125 layers.
+_MOST_DOCUMENTS = 300
 _PIECE_BYTES = 1 << 20
 #: What reading a damaged archive raises, wherever in it that happens.
 _DAMAGE = (tarfile.TarError, OSError, EOFError, ValueError, zlib.error, RecursionError)

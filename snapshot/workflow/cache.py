@@ -98,6 +98,13 @@ def steps_kept_in(image: Image) -> tuple[KeptStep, ...]:
         return ()
 
 
+def is_kept_result(image: Image) -> bool:
+    """Whether snap keeps the image as the result of steps."""
+    # An image that a user made from a kept one has inherited the label.
+    steps = steps_kept_in(image)
+    return bool(steps) and cache_name(steps[-1].key.key) in image.tags
+
+
 def keep_result(engine: Engine, image: Image, key: str, *, useless: str = "") -> bool:
     """Keep an image that has no name yet as the result with that key; whether it is kept.
 

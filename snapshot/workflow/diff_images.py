@@ -1,23 +1,24 @@
-"""What images hold that others do not: by a snapshot's own list, or by reading all files of both sides."""
+"""What images hold that others do not: by a snapshot's own list, or by reading the files of both sides."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 
+from snapshot.changeset.between import Between, changes_between_layers
 from snapshot.changeset.entry import Changeset
 from snapshot.changeset.manifest import ManifestDamaged
-from snapshot.changeset.reader import read_everything
-from snapshot.changeset.source import FileSource
 from snapshot.changeset.trees import changes_between_trees
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
 from snapshot.errors import ImageNotFound, InvalidInput, SnapError
 from snapshot.image.record import Base, Record, RecordDamaged, chain_id
 from snapshot.image.reference import Reference, is_digest
-from snapshot.workflow.difference import Difference, FoundBy, Side, SideKind
-from snapshot.workflow.helper import files_of_image
+from snapshot.workflow.compared.interface import ComparedImage, Readable
+from snapshot.workflow.difference import Side, SideKind
+from snapshot.workflow.image_files import shows_attributes
 from snapshot.workflow.layer_checks import layer_findings
-from snapshot.workflow.progress import Progress
+from snapshot.workflow.progress import SILENT, Progress
 from snapshot.workflow.recorded_changes import recorded_changes
 
 
@@ -28,87 +29,74 @@ def side_of(thing: Image | Container, name: str = "") -> Side:
     return Side(SideKind.IMAGE, thing.id, name or next(iter(thing.tags), thing.id))
 
 
-def diff_from_base(
-    engine: Engine, image: Image, name: str, *, with_engine_paths: bool, progress: Progress
-) -> Difference:
-    """What a snapshot changed against the image that it was made from.
+def files_that_differ(
+    old: Readable, new: Readable, *, with_engine_paths: bool = False, progress: Progress = SILENT
+) -> Between:
+    """What makes the files of ``new`` of those of ``old``, by content.
 
-    Where its record and its layers hold, and the list of changes is in the record or kept here, that list is
-    given: it is what ``snap diff`` said of the container, and has the folders that something changed in, as
-    an engine lists them. Neither files nor the base are needed for it. Else the files of base and image are
-    compared, as :func:`diff_files` does.
+    Where both stand on the same layers, only those above are read, and of the others what these have in place
+    of. Of a container that is its upper folder, where that can be read here. Else all files of both sides are
+    read once. What is kept of them in memory is a line for each path.
 
-    Raises
-    ------
-    InvalidInput
-        The image has no record, so nobody knows its base.
-    ImageNotFound
-        The list is not to be had, and the base is not on this engine.
-    SnapError
-        The record was edited.
+    A folder is listed only where its own mode or owner changed, unlike in an engine's list, which has each
+    folder that something changed in. Times are not compared. Sockets are in no list: engines do not hand them
+    out. Layers of the same digest are taken for the same, unread.
+    """
+    mounts = [mount.destination for mount in (*old.mounts, *new.mounts)]
+    count = _common(old.layers, new.layers)
+    if count:
+        before = old.above(count, progress)
+        after = None if before is None else new.above(count, progress)
+        if before is not None and after is not None:
+            if not before and not after:
+                return Between(Changeset(()), attributes_seen=True)
+            progress.stage(f"comparing {old.side.name} with {new.side.name}")
+            with old.files() as old_files, new.files() as new_files:
+                return changes_between_layers(
+                    old_files,
+                    before,
+                    new_files,
+                    after,
+                    mounts,
+                    attributes_shown=lambda: (shows_attributes(old_files), shows_attributes(new_files)),
+                    with_engine_paths=with_engine_paths,
+                )
+    trees = old.tree(progress), new.tree(progress)
+    changeset = changes_between_trees(*trees, mounts, with_engine_paths=with_engine_paths)
+    return Between(changeset, attributes_seen=False)
+
+
+def _common(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many of the lowest layers are the same."""
+    count = 0
+    while count < min(len(old), len(new)) and old[count] == new[count]:
+        count += 1
+    return count
+
+
+def from_record(new: ComparedImage, name: str) -> tuple[Record, Changeset | None]:
+    """What an image's record says that it changed; ``None`` where the list is not to be had or does not hold.
+
+    Raises :class:`~snapshot.errors.InvalidInput` where it has no record, and
+    :class:`~snapshot.errors.SnapError` where that was edited.
     """
     ask = f"Name the image to hold it against: `snap diff BASE {name}`."
     try:
-        record = Record.from_labels(image.config.labels)
+        record = Record.from_labels(new.config.labels)
     except RecordDamaged as error:
         raise SnapError(f"The base of '{name}' is not known: {error}.", ask) from error
     if record is None:
         raise InvalidInput(f"'{name}' has no record of snap's, so its base is not known.", ask)
-    holds = all(finding.passed for finding in layer_findings(record, image))
     changes = None
-    if holds:
+    if holds(record, new.image):
         with suppress(ManifestDamaged):
-            changes = recorded_changes(record, image)
-    if changes is not None:
-        old = Side(SideKind.IMAGE, record.base.id, record.base.shown)
-        return Difference(old, side_of(image, name), Changeset(changes), FoundBy.RECORD)
-    base = base_on_engine(engine, record.base)
-    if base is None:
-        raise ImageNotFound(
-            f"The base of '{name}', {record.base.shown}, is not here, and without its files"
-            " nobody can tell what changed.",
-            f"Pull it, or name another image to hold it against: `snap diff IMAGE {name}`.",
-        )
-    note = () if holds else (f"the layers of '{name}' are not the recorded ones: all files were compared",)
-    sides = (side_of(base, record.base.name), side_of(image, name))
-    changeset = diff_files(
-        engine, base, image, sides=sides, with_engine_paths=with_engine_paths, progress=progress
-    )
-    return Difference(*sides, changeset, FoundBy.FILES, notes=note)
+            changes = recorded_changes(record, new.image)
+    return record, None if changes is None else Changeset(changes)
 
 
-def diff_files(
-    engine: Engine,
-    old: Image | Container,
-    new: Image | Container,
-    *,
-    sides: tuple[Side, Side],
-    with_engine_paths: bool,
-    progress: Progress,
-) -> Changeset:
-    """What makes the files of ``new`` of those of ``old``, all of them read once and hashed.
-
-    A folder is listed only where its own mode or owner changed, unlike in an engine's list, which has each
-    folder that something changed in. Times are not compared. Sockets are in no list: engines do not hand them
-    out. It takes as long as reading both sides; what is kept of them in memory is a line for each path.
-    """
-    if isinstance(old, Image) and isinstance(new, Image) and old.layers == new.layers:
-        return Changeset(())
-    trees = []
-    mounts: list[str] = []
-    for thing, side in zip((old, new), sides, strict=True):
-        progress.stage(f"reading the files of {side.name}")
-        with _files(engine, thing) as files:
-            trees.append(read_everything(files))
-        mounts += [mount.destination for mount in thing.mounts] if isinstance(thing, Container) else []
-    before, after = trees
-    return changes_between_trees(before, after, mounts, with_engine_paths=with_engine_paths)
-
-
-def _files(engine: Engine, thing: Image | Container) -> AbstractContextManager[FileSource]:
-    if isinstance(thing, Container):
-        return nullcontext(engine.files(thing.id))
-    return files_of_image(engine, thing.id)
+def holds(record: Record, image: Image) -> bool:
+    """Whether the layers of an image are the recorded ones."""
+    return all(finding.passed for finding in layer_findings(record, image))
 
 
 def base_on_engine(engine: Engine, base: Base) -> Image | None:

@@ -10,9 +10,13 @@ from snapshot.engine.types import Container
 
 
 class SideKind(enum.Enum):
-    """What one side of a comparison is; a step is a container as it was when that step had ended."""
+    """What one side of a comparison is.
+
+    An archive is an image in a file or folder; a step is a container as it was when that step had ended.
+    """
 
     IMAGE = "image"
+    ARCHIVE = "archive"
     CONTAINER = "container"
     STEP = "step"
 
@@ -36,13 +40,16 @@ class Side:
     """One of two things that were compared.
 
     ``id`` and ``name`` are those of the image or container; where the old side is known from a record alone,
-    they are the recorded ones. ``step`` is a step's number, 0 for the container as it was made.
+    they are the recorded ones; of an archive, ``id`` is the digest of its config. ``step`` is the number of
+    a step, 0 for the container as it was made. ``engine`` is the address of the old side's engine, where the
+    new side is not on the same one.
     """
 
     kind: SideKind
     id: str
     name: str
     step: int | None = None
+    engine: str = ""
 
 
 @dataclass(frozen=True)

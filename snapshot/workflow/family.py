@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -108,14 +108,25 @@ def _line(image_id: str, parents: Mapping[str, str]) -> set[str]:
 
 
 def _in_drawing_order(relatives: Mapping[str, Relative], parents: Mapping[str, str]) -> tuple[Relative, ...]:
+    return tuple(
+        relatives[image_id]._replace(parent_id=parents.get(image_id, ""), depth=depth)
+        for image_id, depth in drawing_order(relatives, parents)
+    )
+
+
+def drawing_order(keys: Iterable[str], parents: Mapping[str, str]) -> Iterator[tuple[str, int]]:
+    """Each thing before those below it, with how deep it is; those of one parent in the order given.
+
+    ``parents`` has no circle in it.
+
+    >>> list(drawing_order(["a", "b", "c"], {"c": "a"}))
+    [('a', 0), ('c', 1), ('b', 0)]
+    """
     children: dict[str, list[str]] = {}
-    for image_id in relatives:
-        children.setdefault(parents.get(image_id, ""), []).append(image_id)
-    drawn = []
-    waiting = [(image_id, 0) for image_id in reversed(children.get("", ()))]
+    for key in keys:
+        children.setdefault(parents.get(key, ""), []).append(key)
+    waiting = [(key, 0) for key in reversed(children.get("", ()))]
     while waiting:
-        image_id, depth = waiting.pop()
-        parent_id = parents.get(image_id, "")
-        drawn.append(relatives[image_id]._replace(parent_id=parent_id, depth=depth))
-        waiting += [(child, depth + 1) for child in reversed(children.get(image_id, ()))]
-    return tuple(drawn)
+        key, depth = waiting.pop()
+        yield key, depth
+        waiting += [(child, depth + 1) for child in reversed(children.get(key, ()))]

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from snapshot.changeset.archive_files import ArchiveFiles
-from snapshot.changeset.image_files import ImageFiles
+from snapshot.changeset.image_files import ImageFiles, expect
 from snapshot.changeset.lower_files import LowerFiles, NotReadableDirectly
 from snapshot.changeset.member import Member
 from snapshot.engine.client import Engine
@@ -33,10 +33,10 @@ def files_of(engine: Engine, image: Image, way: CaptureWay = CaptureWay.AUTO) ->
             yield _over_the_api(engine, image, stack)
             return
         try:
-            direct = stack.enter_context(_directly(engine, image))
+            direct = stack.enter_context(open_directly(engine, image))
         except NotReadableDirectly as error:
             if way is CaptureWay.DIRECT:
-                raise _refused(image, error) from error
+                raise refused_directly(image, error) from error
             yield _over_the_api(engine, image, stack)
             return
         may_change = way is not CaptureWay.DIRECT
@@ -53,6 +53,11 @@ class _DirectFirst:
         self._image = image
         self._otherwise = otherwise
 
+    @property
+    def is_direct(self) -> bool:
+        """Whether nothing of the kind was met."""
+        return isinstance(self._files, LowerFiles)
+
     def at(self, path: str) -> Member | None:
         """What stands at ``path``."""
         return self._asked(lambda: self._files.at(path))
@@ -61,21 +66,34 @@ class _DirectFirst:
         """The names of what stands in a folder, sorted."""
         return self._asked(lambda: self._files.names(folder))
 
+    def expect(self, looked_up: Collection[str], read: Collection[str]) -> None:
+        """Pass on what will be wanted."""
+        expect(self._files, looked_up, read)
+
     def _asked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
         except NotReadableDirectly as error:
             if self._otherwise is None:
-                raise _refused(self._image, error) from error
+                raise refused_directly(self._image, error) from error
             self._files = self._otherwise()
             return ask()
+
+
+def shows_attributes(files: ImageFiles) -> bool:
+    """Whether members of :func:`files_of` have their ``user.*`` attributes: the engine's API gives none."""
+    return isinstance(files, _DirectFirst) and files.is_direct
 
 
 def _over_the_api(engine: Engine, image: Image, stack: ExitStack) -> ImageFiles:
     return ArchiveFiles(stack.enter_context(files_of_image(engine, image.id)))
 
 
-def _directly(engine: Engine, image: Image) -> LowerFiles:
+def open_directly(engine: Engine, image: Image) -> LowerFiles:
+    """The files of an image from the folders of its layers.
+
+    Raises :class:`~snapshot.changeset.lower_files.NotReadableDirectly`.
+    """
     if not engine.endpoint.url.startswith("unix://"):
         raise NotReadableDirectly("the engine may be on another machine")
     folders = ((image.upper_folder,) if image.upper_folder else ()) + image.lower_folders
@@ -84,7 +102,8 @@ def _directly(engine: Engine, image: Image) -> LowerFiles:
     return LowerFiles.open(folders)
 
 
-def _refused(image: Image, error: NotReadableDirectly) -> Refused:
+def refused_directly(image: Image, error: NotReadableDirectly) -> Refused:
+    """The error where the direct way was asked for."""
     return Refused(
         f"The files of '{image.id}' cannot be read directly: {error}.",
         "Leave out --capture direct: the engine's API reads them from anywhere.",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import NamedTuple
 
 from snapshot.engine.client import Engine
 from snapshot.engine.types import Container, Image
-from snapshot.errors import ContainerNotFound, ContainerUnusable, InvalidInput, NotFound
+from snapshot.errors import ContainerNotFound, ContainerUnusable, ImageNotFound, InvalidInput, NotFound
 from snapshot.image.reference import Reference
 
 _FULL_ID = re.compile("(?:sha256:)?([0-9a-f]{64})")
@@ -36,6 +37,27 @@ def named(engine: Engine, name: str) -> Named:
             ) from None
         return Named(image)
     return Named(container, shares_name=_image_named(engine, name) is not None)
+
+
+def image_named(engine: Engine, name: str) -> Image:
+    """The image of that name or ID.
+
+    Raises :class:`~snapshot.errors.ImageNotFound`, which says so where a container has that name.
+    """
+    image = _image_named(engine, name)
+    if image is not None:
+        return image
+    container = None
+    with suppress(InvalidInput, NotFound):
+        container = container_named(engine, name)
+    if container is None:
+        raise ImageNotFound(
+            f"No image is named '{name}' here.", "`docker image ls` lists the images of this engine."
+        )
+    raise ImageNotFound(
+        f"'{name}' is a container, and no image.",
+        f"It was made from {container.image_name}; `snap commit {name} IMAGE` makes an image of it.",
+    )
 
 
 def container_named(engine: Engine, name: str) -> Container:

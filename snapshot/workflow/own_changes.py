@@ -30,7 +30,8 @@ from snapshot.engine.types import Change, ChangeKind, Image
 from snapshot.errors import InvalidInput, Refused, SnapError
 from snapshot.image.record import Record, RecordDamaged
 from snapshot.image.saved import SavedImage, SavedImageUnreadable, SavedLayer
-from snapshot.workflow.diff_images import base_on_engine, diff_files, side_of
+from snapshot.workflow.compared.engine_image import EngineImage
+from snapshot.workflow.diff_images import base_on_engine, files_that_differ, side_of
 from snapshot.workflow.fold import changes_against_origin, check_foldable, root_folder_above
 from snapshot.workflow.helper import files_of_image
 from snapshot.workflow.image_files import files_of
@@ -92,7 +93,7 @@ def own_changes(
         Take all that snap added: against the image below all snapshots that this one stands on, in place of
         the recorded base.
     against:
-        Another image: all files of both are compared then, and the record is not asked.
+        Another image: the files of both are compared then, and the record is not asked.
     fixed_time_s:
         In seconds since 1970: files that are newer get this time.
 
@@ -195,12 +196,11 @@ class _Job:
         return self._read_listed(listed, root)
 
     def compared(self, base: Image) -> _Found:
-        """What differs from another image, all files of both being read."""
-        sides = (side_of(base), side_of(self.image, self.name))
-        difference = diff_files(
-            self.engine, base, self.image, sides=sides, with_engine_paths=False, progress=self.progress
-        )
-        kinds = {change.path: change.kind for change in difference.changes}
+        """What differs from another image, by the files of both."""
+        old = EngineImage(self.engine, base, side_of(base))
+        new = EngineImage(self.engine, self.image, side_of(self.image, self.name))
+        found = files_that_differ(old, new, progress=self.progress)
+        kinds = {change.path: change.kind for change in found.changeset.changes}
         # A folder that is not in a layer gets an owner and mode of the engine's own (moby, Unpack).
         above = {folder for path in kinds for folder in folders_above(path)}
         kinds = dict.fromkeys(above, ChangeKind.CHANGED) | kinds

@@ -48,7 +48,7 @@ def choose_reader(
     reason = "as asked"
     if way is not CaptureWay.API:
         try:
-            upper = stack.enter_context(_opened(engine, container, root))
+            upper = stack.enter_context(open_upper(engine, container, root))
             changes = upper.changes()
             size_bytes = upper.size_bytes([change.path for change in changes])
             check_room(size_bytes)
@@ -71,11 +71,16 @@ def choose_reader(
     return Chosen(reader, [*changed_root, *reader.changes()], changed_bytes, reason)
 
 
-def _opened(engine: Engine, container: Container, root: Piece) -> UpperFolder:
+def open_upper(engine: Engine, container: Container, root: Piece | None = None) -> UpperFolder:
+    """Open the upper folder of a container, of which ``root`` is ``/`` as the engine has it.
+
+    Raises :class:`~snapshot.changeset.upper_folder.NotReadableDirectly`.
+    """
     if not engine.endpoint.url.startswith("unix://"):
         raise NotReadableDirectly("the engine may be on another machine")
     if not container.upper_folder:
         raise NotReadableDirectly("the engine does not say where the container's files are")
+    root = root or _root_of(engine.files(container.id))
     upper = UpperFolder.open(container.upper_folder, container.lower_folders)
     # In a user namespace, or if this were the folder of something else, the engine would say otherwise.
     if upper.root_owner() != (root.entry.uid, root.entry.gid):

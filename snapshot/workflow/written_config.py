@@ -11,10 +11,11 @@ from snapshot.engine.client import Engine
 from snapshot.engine.types import ChangeKind
 from snapshot.image.config_blob import Commit, config_blob
 from snapshot.image.generations import history_entries
-from snapshot.image.history import with_layers
+from snapshot.image.history import dated
 from snapshot.image.record import Record
 from snapshot.workflow.described import created_at, described, own_labels, told_steps
 from snapshot.workflow.fold import folded_history
+from snapshot.workflow.layer_steps import layer_steps
 from snapshot.workflow.methods.interface import Order
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def written_config(
     record, of_record = described(
         order, created, changeset, config, method="sealed", layers=added, left_out=left_out
     )
-    history = with_layers(engine.transfer.history(order.base.id), len(order.base.layers))
+    history = dated(step.entry for step in layer_steps(engine, order.base, quick=True))
     if order.origin.id != order.base.id:
         moment = "" if order.fixed_time_s is None else created
         history = folded_history(history, len(order.base_layers), moment)

@@ -19,16 +19,21 @@ __all__ = ["Sandbox"]
 
 KINDS = ("docker20", "docker28", "docker28-containerd", "podman")  #: as scripts/engine has them
 #: Files whose tests are about something else than the engine: they run on one kind alone.
-ONCE = ("test_scripts.py", "test_docs.py", "test_examples.py", "test_hostile_recipes.py", "test_lab.py")
+ONCE = (
+    "test_scripts.py", "test_docs.py", "test_examples.py", "test_hostile_recipes.py", "test_lab.py",
+    "test_diff_shown.py", "test_packages.py",
+)  # fmt: skip
 #: Files whose tests are about what Docker 28 with its classic store has either in common with Docker 20 (the
 #: store) or with its other store (the rest of the engine), on both of which they run.
 NOT_ON_DOCKER28 = (
     "test_commit_again.py", "test_commit_config.py", "test_commit_depth.py", "test_commit_files.py",
-    "test_commit_interrupted.py", "test_commit_options.py", "test_diff.py", "test_engine_errors.py",
-    "test_export.py", "test_import_diff.py",
-    "test_instructions_as_the_engine.py", "test_library.py", "test_ls_show.py", "test_own_changes.py",
-    "test_patch.py", "test_rebase.py", "test_recipe_of.py", "test_replay.py",
-    "test_round_trips.py", "test_squash.py", "test_squash_image.py",
+    "test_commit_interrupted.py", "test_commit_options.py", "test_diff.py",
+    "test_diff_sides.py", "test_diff_thorough.py",
+    "test_engine_errors.py", "test_export.py", "test_import_diff.py",
+    "test_instructions_as_the_engine.py", "test_layers.py", "test_library.py", "test_ls_show.py",
+    "test_own_changes.py", "test_patch.py", "test_rebase.py", "test_recipe_of.py", "test_replay.py",
+    "test_report.py",
+    "test_round_trips.py", "test_squash.py", "test_squash_image.py", "test_tree.py",
     "test_undo.py", "test_verify.py", "test_verify_checks.py", "test_verify_rebuilt.py",
 )  # fmt: skip
 _left_out: Counter[str] = Counter()  # reasons

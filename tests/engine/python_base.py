@@ -8,7 +8,7 @@ import subprocess
 import sys
 import sysconfig
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -19,8 +19,13 @@ _PIP = "/usr/share/pip"
 _LEFT_OUT = re.compile(r"/(__pycache__|test|tests|idlelib|tkinter|site-packages|dist-packages|config-[^/]*)$")
 
 
-def make_python(client: docker.APIClient, name: str) -> str:
-    """Make the image: busybox for a shell, Python at its own place, ``python3`` and pip; returns its ID."""
+def make_python(
+    client: docker.APIClient, name: str, add: Callable[[tarfile.TarFile], None] | None = None
+) -> str:
+    """Make the image: busybox for a shell, Python at its own place, ``python3`` and pip; returns its ID.
+
+    ``add`` may put more into its root folder.
+    """
     out = io.BytesIO(lookalike.root_tar())
     with tarfile.open(fileobj=out, mode="a") as tar:
         for path in _files():
@@ -29,6 +34,8 @@ def make_python(client: docker.APIClient, name: str) -> str:
         link = tarfile.TarInfo("usr/local/bin/python3")
         link.type, link.linkname = tarfile.SYMTYPE, str(_program())
         tar.addfile(link)
+        if add:
+            add(tar)
     config = [f"ENV PATH={lookalike.PATH} PYTHONPATH={_PIP}", 'CMD ["python3"]']
     return lookalike.import_image(client, name, out.getvalue(), config)
 
@@ -45,8 +52,13 @@ def _files() -> Iterator[Path]:
     yield library
     modules = [*library.glob("lib-dynload/*.so"), _program()]
     yield _program()
-    told = subprocess.run(["ldd", *modules], capture_output=True, text=True, check=True).stdout
-    yield from map(Path, sorted(set(re.findall(r"^\t(?:\S+ => )?(/\S+) \(0x", told, re.MULTILINE))))
+    yield from libraries_of(modules)
+
+
+def libraries_of(programs: Iterable[Path]) -> list[Path]:
+    """The shared libraries that programs or modules need, the loader among them."""
+    told = subprocess.run(["ldd", *programs], capture_output=True, text=True, check=True).stdout
+    return [Path(path) for path in sorted(set(re.findall(r"^\t(?:\S+ => )?(/\S+) \(0x", told, re.MULTILINE)))]
 
 
 def _plain(info: tarfile.TarInfo) -> tarfile.TarInfo | None:

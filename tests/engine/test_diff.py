@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import lookalike
@@ -12,6 +13,8 @@ from diff_cases import CASES, FOLDERS, Case, entries_of
 from sandbox import Sandbox
 
 from snapshot import Snapshots
+from snapshot.changeset.entry import PathChange
+from snapshot.changeset.overlay import NotReadableDirectly
 from snapshot.changeset.paths import component_order
 
 pytestmark = pytest.mark.engine
@@ -73,6 +76,26 @@ def test_the_names_of_one_file_are_told_where_its_content_is_read(changed: Chang
     links = {change.path: change.file.hard_link for change in found if change.file and change.file.hard_link}
     lines = [(case, line.split(None, 5)[5].partition(" = ")) for case in CASES for line in case.expected]
     assert links == {f"{case.folder}/{path}": original for case, (path, _, original) in lines if original}
+
+
+def test_it_is_the_same_list_where_the_files_cannot_be_read_here(
+    changed: Changed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def not_here(*_: object) -> None:
+        raise NotReadableDirectly("the engine may be on another machine")
+
+    with Snapshots(changed.space.host) as snap:
+        found = snap.diff(changed.container).changeset
+        monkeypatch.setattr("snapshot.workflow.diff.open_upper", not_here)
+        over_the_api = snap.diff(changed.container).changeset
+    assert [_without_link(change) for change in found.changes] == [
+        _without_link(change) for change in over_the_api.changes
+    ]
+    assert found.engine_paths == over_the_api.engine_paths
+
+
+def _without_link(change: PathChange) -> PathChange:
+    return replace(change, entry=replace(change.file, hard_link="")) if change.file else change
 
 
 def test_changes_in_the_root_folder_and_in_a_folder_of_the_base_stand_with_their_parents(

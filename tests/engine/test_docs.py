@@ -31,7 +31,7 @@ def lab(sandbox: Sandbox) -> Iterator[Sandbox]:
 
 
 @pytest.mark.engine
-@pytest.mark.parametrize("document", ["README.md", "docs/lab.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/lab.md", "docs/see.md"])
 def test_the_commands_print_what_the_document_shows(lab: Sandbox, tmp_path: Path, document: str) -> None:
     copy = tmp_path / "document.md"
     shutil.copy(ROOT / document, copy)

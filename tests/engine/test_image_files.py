@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from doctor import SavedImage, put_together
+from layer_tars import CAPABILITY, Entry, folder, layer, symlink
 from sandbox import Sandbox
 
 from snapshot.changeset.edited_tree import EditedTree
@@ -25,47 +24,6 @@ from snapshot.workflow.image_files import files_of
 from snapshot.workflow.methods.interface import CaptureWay
 
 pytestmark = pytest.mark.engine
-
-CAPABILITY = bytes.fromhex("0100000200200000000000000000000000000000")
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A member of a layer; ``text`` is a file's content or where a link leads."""
-
-    name: str
-    kind: bytes = tarfile.REGTYPE
-    text: str = ""
-    mode: int = 0o644
-    owner: tuple[int, int] = (0, 0)
-    device: tuple[int, int] = (0, 0)
-    records: dict[str, str] = field(default_factory=dict)
-
-
-def folder(name: str, mode: int = 0o755, owner: tuple[int, int] = (0, 0)) -> Entry:
-    return Entry(name, tarfile.DIRTYPE, mode=mode, owner=owner)
-
-
-def symlink(name: str, target: str) -> Entry:
-    return Entry(name, tarfile.SYMTYPE, target, 0o777)
-
-
-def layer(*entries: Entry) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(
-        fileobj=out, mode="w", format=tarfile.PAX_FORMAT, encoding="utf-8", errors="surrogateescape"
-    ) as tar:
-        for entry in entries:
-            info = tarfile.TarInfo(entry.name)
-            info.type, info.mode, info.mtime = entry.kind, entry.mode, 1_500_000_000
-            info.uid, info.gid = entry.owner
-            info.devmajor, info.devminor = entry.device
-            info.pax_headers = entry.records
-            content = entry.text.encode() if info.isreg() else b""
-            info.size, info.linkname = len(content), "" if info.isreg() else entry.text
-            tar.addfile(info, io.BytesIO(content))
-    return out.getvalue()
-
 
 LAYERS = [
     layer(

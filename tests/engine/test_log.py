@@ -185,6 +185,7 @@ def test_of_an_image_without_a_record_nothing_is_known(sandbox: Sandbox) -> None
     done = sandbox.snap("log", sandbox.base_image)
     assert done.stdout == ""
     assert done.stderr.startswith(f"snap: nothing is known of how '{sandbox.base_image}' was made; ")
+    assert "`snap layers --history " in done.stderr
     assert sandbox.snap("log", "--format", "json", sandbox.base_image).stdout
 
 

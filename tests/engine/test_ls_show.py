@@ -69,6 +69,7 @@ def test_ls_gives_the_same_to_programs(space: Sandbox) -> None:
     inspected = space.client.inspect_container(space.name("ch03"))
     image = space.inspect(space.name("image"))
     base = space.inspect(space.base_image)
+    record = json_of(space, "show", space.name("image"))["record"]
 
     # Podman knows a digest of every image's manifest, Docker of those from a registry.
     digest = (base["RepoDigests"] or [base["Id"]])[0].rpartition("@")[2]
@@ -88,6 +89,13 @@ def test_ls_gives_the_same_to_programs(space: Sandbox) -> None:
         "created": image["Created"],
         "base": {"name": f"docker.io/{space.base_image}", "digest": digest},
         "message": "sign the lab",
+        "changes": {
+            "added": 1,
+            "changed": 3,
+            "deleted": 1,
+            "size_bytes": record["size_bytes"],
+            "digest": record["manifest_digest"],
+        },
     } in document["images"]
     ids = [item["id"] for item in document["containers"] + document["images"]]
     assert space.snap("ls", "-q").stdout.splitlines() == ids
@@ -178,7 +186,7 @@ def test_show_lists_twenty_paths_and_says_how_many_more_there_are(sandbox: Sandb
     container = sandbox.changed("mkdir /many && for i in $(seq 24); do touch /many/$i; done")
     sandbox.snap("commit", "-q", container, sandbox.name("image"))
     lines = sandbox.snap("show", sandbox.name("image")).stdout.splitlines()
-    assert lines[-1].strip() == "and 5 more: --format json has all"
+    assert lines[-1].strip() == "and 5 more: --files lists all"
     assert sum("/many" in line for line in lines) == 20
     assert len(json_of(sandbox, "show", sandbox.name("image"))["changes"]) == 25
 
@@ -191,7 +199,7 @@ def test_show_says_where_the_list_of_paths_is_when_the_image_cannot_hold_it(sand
     assert len(json_of(sandbox, "show", image)["changes"]) == 1501
     elsewhere = {"XDG_STATE_HOME": str(sandbox.home / "elsewhere")}
     shown = sandbox.snap("show", image, env=elsewhere).stdout
-    assert rows_of(shown)["paths"] == "listed where it was committed"
+    assert rows_of(shown)["paths"] == "listed where it was committed, and with --files"
     assert (
         json.loads(sandbox.snap("show", image, "--format", "json", env=elsewhere).stdout)["changes"] is None
     )

@@ -6,10 +6,13 @@ import os
 import shutil
 import stat
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+from hypothesis import strategies as st
 
 from snapshot.changeset.entry import FileType
 
@@ -31,6 +34,9 @@ WHAT = [
     "chown",
     "touch",
 ]
+#: A layer's worth of them.
+edits = st.lists(st.tuples(st.sampled_from(WHAT), st.sampled_from(PATHS), st.sampled_from(PATHS)), max_size=8)
+Edit = tuple[str, str, str]
 
 TYPES = {
     FileType.FILE: stat.S_IFREG,
@@ -128,3 +134,27 @@ def _rewrite(place: Path) -> None:
     if stat.S_ISREG(status.st_mode):
         place.write_bytes(bytes(byte ^ 1 for byte in place.read_bytes()))
         os.utime(place, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+@contextmanager
+def stacked(layers: Sequence[Sequence[Edit]]) -> Iterator[tuple[list[Path], dict[str, Node]]]:
+    """The folders of layers in which these edits were done, the lowest first, and what is seen at the end.
+
+    Below them stands a layer with files to edit.
+    """
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        lower = folder / "lower"
+        (lower / "d/e").mkdir(parents=True)
+        for path in ("a", "b", "d/a", "d/b", "d/e/a"):
+            (lower / path).write_text(path)
+        stack: list[Path] = [lower]
+        seen: dict[str, Node] = {}
+        for number, done in enumerate(layers):
+            upper = folder / f"layer{number}"
+            with mounted(folder, stack[::-1], upper) as merged:
+                for step in done:
+                    edit(merged, *step)
+                seen = tree_of(merged)
+            stack.append(upper)
+        yield stack, seen

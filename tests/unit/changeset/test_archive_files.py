@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tarfile
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NoReturn
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from snapshot.changeset import archive_files
 from snapshot.changeset.archive_files import ArchiveFiles
 from snapshot.changeset.entry import FileType
+from snapshot.changeset.fetch_plan import CallCosts
 from snapshot.errors import EngineError, EngineGone, Refused
 
 if TYPE_CHECKING:
@@ -151,3 +153,63 @@ def test_what_is_kept_of_an_image_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
     source = MemorySource({"/few": folder(), **many(60)})
     with pytest.raises(Refused, match="more than 50 files"):
         ArchiveFiles(source).names("/d")
+
+
+@pytest.mark.parametrize("single", [True, False])
+@given(
+    looked_up=st.sets(st.sampled_from(PATHS)),
+    read=st.sets(st.sampled_from(PATHS)),
+    asked=st.lists(st.sampled_from(PATHS), max_size=12),
+    most_kept=st.integers(0, 30),
+    call_s=st.sampled_from([0.006, 1.0, 1000.0]),
+)
+def test_what_was_expected_changes_no_answer(
+    single: bool, looked_up: set[str], read: set[str], asked: list[str], most_kept: int, call_s: float
+) -> None:
+    source = MemorySource(NODES, gives_single_paths=single)
+    files = ArchiveFiles(source)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(archive_files, "TYPICAL_COSTS", CallCosts(call_s, 0.0002, 450e6))
+        patch.setattr(archive_files, "_MOST_KEPT_BYTES", most_kept)
+        files.expect(looked_up, read)
+        for path in asked:
+            node = source.nodes.get(path)
+            assert text(files, path) == (node.content if node else None)
+
+
+def test_expected_files_of_a_folder_come_with_one_archive_of_it() -> None:
+    source = MemorySource({**many(500, size=9), "/e/alone": Node(b"alone"), "/d/nobody's": Node(b"x")})
+    files = ArchiveFiles(source)
+    files.expect([], [*many(500), "/e/alone"])
+    for path in many(500):
+        assert text(files, path) == b"x" * 9
+    assert text(files, "/e/alone") == b"alone"
+    assert source.calls == ["/", "/d", "/d", "/e", "/e/alone", "/e/alone"]
+
+
+def test_a_few_expected_files_are_asked_for_one_by_one() -> None:
+    source = MemorySource(many(500))
+    files = ArchiveFiles(source)
+    files.expect([], ["/d/0001", "/d/0002"])
+    assert [text(files, f"/d/000{number}") for number in (1, 2)] == [b"x", b"x"]
+    assert source.calls == ["/", "/d", *["/d/0001"] * 2, *["/d/0002"] * 2]
+
+
+def test_of_much_that_is_expected_so_much_is_kept_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive_files, "_MOST_KEPT_BYTES", 1000)
+    monkeypatch.setattr(archive_files, "_MOST_KEPT_BYTES_A_FILE", 20)
+    source = MemorySource({**many(600, size=10), "/d/0200": Node(b"y" * 21)})
+    files = ArchiveFiles(source)
+    files.expect([], list(many(600)))
+    for path in many(600):
+        content = text(files, path)
+        assert content == (b"y" * 21 if path == "/d/0200" else b"x" * 10)
+    # The folder itself, the file that is too long, and 5,990 bytes by a thousand.
+    assert Counter(source.calls) == {"/": 1, "/d": 1 + 6, "/d/0200": 1}
+
+
+def test_what_came_with_others_can_be_read_again() -> None:
+    source = MemorySource(many(500))
+    files = ArchiveFiles(source)
+    files.expect([], list(many(500)))
+    assert [text(files, "/d/0007") for _ in range(3)] == [b"x"] * 3

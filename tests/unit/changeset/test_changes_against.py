@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from snapshot.changeset.squash import LayerNames, changes_against, names_in_layer
+from snapshot.changeset.entry import FileEntry, FileType
+from snapshot.changeset.layer_contents import LayerContents
+from snapshot.changeset.squash import LayerNames, changes_against, names_in_layer, names_of
 from snapshot.engine.types import Change, ChangeKind
 
 Names = frozenset[str]
@@ -178,3 +180,10 @@ def test_names_of_a_layer_are_read_in_their_order(form: int) -> None:
         ("/b/\udce9", False),
         ("/a", False),
     ]
+
+
+def test_the_names_of_a_layer_that_was_read_are_those_of_its_archive() -> None:
+    entries = (FileEntry("/d", FileType.FOLDER, 0o755, 0, 0), FileEntry("/d/a", FileType.FILE, 0o644, 0, 0))
+    found = names_of(LayerContents("sha256:aa", entries, ("/d/b", "/c"), ("/d",)))
+    whiteouts = [("/d/.wh.b", False), ("/.wh.c", False), ("/d/.wh..wh..opq", False)]
+    assert found == [("/d", True), ("/d/a", False), *whiteouts]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,22 +19,11 @@ from snapshot.changeset.member import Member
 from snapshot.errors import EngineError
 
 if TYPE_CHECKING:
-    from tests.unit.changeset.overlay_mount import (
-        CAPABILITY,
-        PATHS,
-        TYPES,
-        WHAT,
-        Node,
-        edit,
-        mounted,
-        tree_of,
-    )
+    from tests.unit.changeset.overlay_mount import CAPABILITY, PATHS, TYPES, Edit, Node, edits, stacked
 else:
-    from overlay_mount import CAPABILITY, PATHS, TYPES, WHAT, Node, edit, mounted, tree_of
+    from overlay_mount import CAPABILITY, PATHS, TYPES, Edit, Node, edits, stacked
 
 pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount, and see overlayfs' marks")
-
-edits = st.lists(st.tuples(st.sampled_from(WHAT), st.sampled_from(PATHS), st.sampled_from(PATHS)), max_size=8)
 
 
 def node_of(member: Member) -> Node:
@@ -48,23 +36,9 @@ def node_of(member: Member) -> Node:
 
 @settings(max_examples=40)
 @given(st.lists(edits, min_size=1, max_size=3))
-def test_an_image_has_the_files_that_its_merged_layers_show(layers: list[list[tuple[str, str, str]]]) -> None:
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        lower = folder / "lower"
-        (lower / "d/e").mkdir(parents=True)
-        for path in ("a", "b", "d/a", "d/b", "d/e/a"):
-            (lower / path).write_text(path)
-        stack = [lower]
-        seen: dict[str, Node] = {}
-        for number, done in enumerate(layers):
-            upper = folder / f"layer{number}"
-            with mounted(folder, stack, upper) as merged:
-                for step in done:
-                    edit(merged, *step)
-                seen = tree_of(merged)
-            stack.insert(0, upper)
-        with LowerFiles.open([str(layer) for layer in stack]) as files:
+def test_an_image_has_the_files_that_its_merged_layers_show(layers: list[list[Edit]]) -> None:
+    with stacked(layers) as (folders, seen):
+        with LowerFiles.open([str(folder) for folder in folders[::-1]]) as files:
             asked = {*seen, *(f"/{path}" for path in PATHS), "/a/below", "/none/x"}
             members = {path: member for path in asked if (member := files.at(path))}
             names = {path: list(files.names(path)) for path in (*asked, "/")}

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snapshot.engine.types import HistoryEntry
-from snapshot.image.history import with_layers
+from snapshot.image.history import dated, joined, marked_by_size, with_layers
 
 
 def entry(created_by: str, size_bytes: int = 0) -> HistoryEntry:
@@ -86,5 +86,70 @@ def test_what_only_looks_like_a_step_of_snaps_can_be_a_layer(words: str) -> None
 
 
 def test_an_import_without_history_gets_entries_without_words() -> None:
-    unknown = HistoryEntry("1970-01-01T00:00:00Z", "")
-    assert with_layers([], 2) == (unknown, unknown)
+    assert with_layers([], 2) == (HistoryEntry("", ""), HistoryEntry("", ""))
+
+
+def test_entries_without_a_time_are_dated_as_the_oldest_that_has_one() -> None:
+    found = dated([HistoryEntry("", "a"), HistoryEntry("2026-01-01T00:00:00Z", "b"), HistoryEntry("", "c")])
+    assert {entry.created for entry in found} == {"2026-01-01T00:00:00Z"}
+
+
+def test_where_no_entry_has_a_time_they_are_dated_1970() -> None:
+    assert [entry.created for entry in dated([HistoryEntry("", "a")])] == ["1970-01-01T00:00:00Z"]
+
+
+# --- which layer is whose ---
+
+
+def numbers(*empty: bool, layers: int, from_top: bool = False) -> list[tuple[str, int | None]]:
+    """The words of each entry and its layer; entries are marked as ``empty`` says."""
+    told = [HistoryEntry("", f"step {index}", empty_layer=mark) for index, mark in enumerate(empty)]
+    return [(step.entry.created_by, step.layer) for step in joined(told, layers, from_top=from_top)]
+
+
+def test_entries_with_a_layer_have_the_layers_in_their_order() -> None:
+    assert numbers(False, True, False, layers=2) == [("step 0", 0), ("step 1", None), ("step 2", 1)]
+
+
+def test_where_entries_are_missing_the_engine_says_whether_they_tell_of_the_lowest_layers() -> None:
+    assert numbers(True, False, layers=3) == [("step 0", None), ("step 1", 0), ("", 1), ("", 2)]
+
+
+def test_where_entries_are_missing_the_engine_says_whether_they_tell_of_the_topmost_layers() -> None:
+    found = numbers(True, False, layers=3, from_top=True)
+    assert found == [("", 0), ("", 1), ("step 0", None), ("step 1", 2)]
+
+
+@pytest.mark.parametrize("from_top", [False, True])
+def test_without_a_history_no_layer_has_words(from_top: bool) -> None:
+    assert numbers(layers=2, from_top=from_top) == [("", 0), ("", 1)]
+
+
+def test_entries_that_claim_more_layers_than_there_are_have_none() -> None:
+    found = joined([HistoryEntry("", word) for word in "abc"], 2)
+    assert [(step.layer, step.entry.empty_layer) for step in found] == [(0, False), (1, False), (None, True)]
+
+
+@given(entries, st.integers(0, 8), st.booleans())
+def test_each_layer_has_one_entry(entries: list[HistoryEntry], count: int, from_top: bool) -> None:
+    found = joined(with_layers(entries, count), count, from_top=from_top)
+    assert [step.layer for step in found if step.layer is not None] == list(range(count))
+
+
+@pytest.mark.parametrize(
+    ("sizes", "layers", "marks"),
+    [
+        ([5, 0, 7], 2, [False, True, False]),
+        ([5, 7], 3, [False, False]),
+        ([], 2, []),
+        ([0, 0], 0, [True, True]),
+        ([5, 0], 2, None),
+        ([0], 1, None),
+        ([5, 0], 3, None),
+    ],
+)
+def test_sizes_settle_which_entries_have_a_layer_where_no_layer_can_be_without_one(
+    sizes: list[int], layers: int, marks: list[bool] | None
+) -> None:
+    marked = marked_by_size([entry("RUN x", size) for size in sizes], layers)
+    assert (None if marked is None else [item.empty_layer for item in marked]) == marks

@@ -1,0 +1,1 @@
+"""Packages that are installed in an image, as their managers keep them in files."""

@@ -1,0 +1,1 @@
+"""One page about an image or a container: what it tells, and how that is written down."""
