@@ -11,11 +11,12 @@ import argparse
 import sys
 from pathlib import Path
 
-from cast_film import Film, frames_of
+from cast_film import Film
 from cast_svg_text import drawing
 
 from snapshot.errors import SnapError
 from snapshot.journal.asciicast import Recording, read_recording
+from snapshot.report.recording_frames import frames_of
 
 #: Moments closer to each other than this many seconds are one, to begin with.
 _SHORTEST_FRAME_S = 0.05
@@ -29,7 +30,7 @@ def picture(recording: Recording, *, still: bool, idle_limit_s: float, most_byte
     """The SVG of a recording, of at most ``most_bytes`` where thinning out can reach that."""
     shortest_s = _SHORTEST_FRAME_S
     while True:
-        frames = frames_of(recording, idle_limit_s, shortest_s)
+        frames = list(frames_of(recording.events, recording.header.size, idle_limit_s, shortest_s))
         film = Film(frames[-1:] if still else frames, _LAST_FRAME_S)
         svg = drawing(film, recording.header.title or recording.header.command or "A session at a terminal")
         if len(svg.encode()) <= most_bytes or len(film.frames) == 1 or shortest_s > _LONGEST_FRAME_S:

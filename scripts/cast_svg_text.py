@@ -6,25 +6,22 @@ from collections.abc import Callable, Hashable
 from html import escape
 from itertools import groupby
 
-from cast_film import Film, Frame, Line
+from cast_film import Film
 
 from snapshot.journal.escapes import shows
-from snapshot.journal.screen_style import Colour, Style
+from snapshot.journal.screen_style import Style
+from snapshot.report.recording_frames import Frame, Line
+from snapshot.report.terminal_colours import BACKGROUND, FOREGROUND, drawn_colours
 
 _CELL_WIDTH, _CELL_HEIGHT, _PADDING = 8.4, 19, 16
 _BASELINE = 14
 #: Rows are drawn in blocks of this many: where one changes, not all of the screen is listed again.
 _BLOCK = 5
-_FOREGROUND, _BACKGROUND = "#d0d7de", "#161b22"
-_PALETTE = (
-    *("#484f58", "#ff7b72", "#3fb950", "#d29922", "#58a6ff", "#bc8cff", "#39c5cf", "#b1bac4"),
-    *("#6e7681", "#ffa198", "#56d364", "#e3b341", "#79c0ff", "#d2a8ff", "#56d4dd", "#f0f6fc"),
-)
 #: Inside ``<style>``.
 _FONT = (
     "text{font:14px ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono',monospace;"
-    f"white-space:pre;fill:{_FOREGROUND}}}\n"
-    f".cursor{{fill:{_FOREGROUND};opacity:.5}}\n"
+    f"white-space:pre;fill:{FOREGROUND}}}\n"
+    f".cursor{{fill:{FOREGROUND};opacity:.5}}\n"
 )
 
 
@@ -46,7 +43,7 @@ def drawing(film: Film, title: str) -> str:
         f"<title>{_escaped(title)}</title>\n"
         f"<style>\n{_FONT}{drawn.style_sheet()}{_animation(film, step)}</style>\n"
         f"<defs>\n{drawn.definitions()}</defs>\n"
-        f'<rect width="100%" height="100%" rx="8" fill="{_BACKGROUND}"/>\n'
+        f'<rect width="100%" height="100%" rx="8" fill="{BACKGROUND}"/>\n'
         f'<svg x="{_PADDING}" y="{_PADDING}" width="{_number(width)}" height="{_number(height)}">\n'
         f'<g class="film" transform="{last}">\n{frames}</g>\n</svg>\n</svg>\n'
     )
@@ -135,10 +132,10 @@ class _Drawn:
         return "".join(parts)
 
     def _run(self, text: str, style: Style, column: int, columns: int) -> str:
-        foreground, background = _colours(style)
+        foreground, background = drawn_colours(style)
         left, width = _number(column * _CELL_WIDTH), _number(columns * _CELL_WIDTH)
         parts = []
-        if background != _BACKGROUND:
+        if background != BACKGROUND:
             name = self._class(f"fill:{background}")
             parts.append(f'<rect class="{name}" x="{left}" width="{width}" height="{_CELL_HEIGHT}"/>')
         inner = text.strip(" ")
@@ -161,32 +158,13 @@ class _Drawn:
 
 
 def _rules(style: Style, foreground: str) -> str:
-    rules = [f"fill:{foreground}"] if foreground != _FOREGROUND else []
+    rules = [f"fill:{foreground}"] if foreground != FOREGROUND else []
     rules += ["font-weight:bold"] if style.bold else []
     rules += ["opacity:.6"] if style.dim else []
     rules += ["font-style:italic"] if style.italic else []
     lines = [name for name, on in (("underline", style.underlined), ("line-through", style.struck)) if on]
     rules += [f"text-decoration:{' '.join(lines)}"] if lines else []
     return ";".join(rules)
-
-
-def _colours(style: Style) -> tuple[str, str]:
-    foreground = _FOREGROUND if style.foreground is None else _colour(style.foreground)
-    background = _BACKGROUND if style.background is None else _colour(style.background)
-    return (background, foreground) if style.reversed else (foreground, background)
-
-
-def _colour(colour: Colour) -> str:
-    if not isinstance(colour, int):
-        return str(colour)
-    if colour < 16:
-        return _PALETTE[colour]
-    if colour < 232:
-        # A cube of 6 by 6 by 6, then greys, as xterm has them.
-        levels = (0, 95, 135, 175, 215, 255)
-        red, green, blue = (colour - 16) // 36, (colour - 16) // 6 % 6, (colour - 16) % 6
-        return f"#{levels[red]:02x}{levels[green]:02x}{levels[blue]:02x}"
-    return "#" + f"{8 + (colour - 232) * 10:02x}" * 3
 
 
 def _escaped(text: str) -> str:

@@ -13,6 +13,7 @@ from snapshot.engine.process_types import ExecSpec
 from snapshot.engine.types import ContainerSpec
 from snapshot.recipe.document import Recipe
 from snapshot.recipe.instructions import Instruction
+from snapshot.report.model import Report
 from snapshot.workflow.attach import attach
 from snapshot.workflow.checks import Check
 from snapshot.workflow.commit import CommitOptions, CommitResult, commit
@@ -41,6 +42,7 @@ from snapshot.workflow.pulling import PullPolicy
 from snapshot.workflow.rebase import RebaseOptions, RebaseResult, rebase
 from snapshot.workflow.recipe_of import recipe_of
 from snapshot.workflow.replay import ReplayOptions, ReplayResult, replay
+from snapshot.workflow.report import report_on
 from snapshot.workflow.reset import Reset, reset
 from snapshot.workflow.rm import Removal, rm
 from snapshot.workflow.run import RunResult, run
@@ -295,6 +297,13 @@ class Snapshots:
     def tree(self, image: str = "") -> Tree:
         """Which images stand on which; see :func:`snapshot.workflow.tree.tree`."""
         return tree(self._engine, image, progress=self._progress)
+
+    def report(self, name: str, *, with_recordings: bool = True) -> Report:
+        """What is known of an image or a container; see :func:`snapshot.workflow.report.report_on`.
+
+        :func:`snapshot.report.page.page` and :func:`snapshot.report.markdown.markdown` write it down.
+        """
+        return report_on(self._engine, name, with_recordings=with_recordings, progress=self._progress)
 
     def commit(
         self, container: str, image: str | None = None, options: CommitOptions | None = None

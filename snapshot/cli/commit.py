@@ -158,7 +158,7 @@ def command(
     $ snap commit ping web-ping -c 'CMD ["node","/web-ping/app.js"]' --env METHOD=HEAD --workdir /web-ping
     """
     for path in (iidfile, metadata_file, output):
-        _check_can_be_written(path)
+        check_can_be_written(path)
     from snapshot.changeset.exclusion import Exclusion
     from snapshot.changeset.junk import junk_rules
     from snapshot.image.config_edits import ConfigEdits
@@ -216,8 +216,8 @@ def command(
     _note_surprises(result, quiet)
 
 
-def _check_can_be_written(path: Path | None) -> None:
-    """Find out before an image is made whether its ID can be written down."""
+def check_can_be_written(path: Path | None) -> None:
+    """Find out before the work whether its result can be written down."""
     folder = path.absolute().parent if path else Path()
     if path and not (folder.is_dir() and os.access(path if path.exists() else folder, os.W_OK)):
         raise click.BadParameter(f"{str(path)!r} cannot be written.")

@@ -30,6 +30,7 @@ VERBS = {
     "layers": "Show the layers of an image: what each weighs, wastes and shares.",
     "df": "Show where the space goes, and what images share of it.",
     "tree": "Draw which images here stand on which.",
+    "report": "Write a page about an image or a container, to show around.",
     "commit": "Make an image of a container's changes.",
     "patch": "Change an image, in most cases without starting any container.",
     "replay": "Make an image from a recipe, and say how it differs from the first one.",

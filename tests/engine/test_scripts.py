@@ -95,7 +95,15 @@ def engines(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(
-    "script", ["scripts/lab", "scripts/engine", "scripts/test", "scripts/bench", "scripts/record_lab"]
+    "script",
+    [
+        "scripts/lab",
+        "scripts/engine",
+        "scripts/test",
+        "scripts/bench",
+        "scripts/record_lab",
+        "scripts/report_picture",
+    ],
 )
 def test_every_script_says_what_it_does(script: str) -> None:
     assert f"sage: {script}" in run(script, "--help").stdout

@@ -1,0 +1,1 @@
+"""What a report tells, gathered part by part."""
