@@ -72,6 +72,14 @@ def main() -> int:
     )
     patching = what.add_parser("patch", help="snap patch against buildah and docker build; needs root")
     patching.add_argument("--runs", type=int, default=10, metavar="N", help="of each way [%(default)s]")
+    seeing = what.add_parser("see", help="snap diff and snap report: time, bytes read, memory; needs root")
+    seeing.add_argument("--runs", type=int, default=5, metavar="N", help="of each way [%(default)s]")
+    seeing.add_argument(
+        "--engine",
+        action="append",
+        choices=KINDS,
+        help="one of scripts/engine's kinds [docker20, docker28-containerd]",
+    )
     arguments = parser.parse_args()
     if arguments.runs < 1:
         parser.error("--runs must be at least 1")
@@ -86,6 +94,10 @@ def main() -> int:
             from bench_patch import patch
 
             patch(arguments.runs)
+        elif arguments.what == "see":
+            from bench_see import SEE_KINDS, see
+
+            see(arguments.engine or SEE_KINDS, arguments.runs)
         else:
             commit(arguments.engine or KINDS, arguments.case or CASES, arguments.runs)
     except (subprocess.CalledProcessError, BenchFailed) as error:
