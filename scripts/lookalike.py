@@ -141,12 +141,15 @@ def import_image(client: docker.APIClient, name: str, tar: bytes, changes: Seque
     return str(lines[-1]["status"])
 
 
-def make_ch03_lab(client: docker.APIClient, name: str = "diamol/ch03-lab:latest") -> str:
+def make_ch03_lab(
+    client: docker.APIClient, name: str = "diamol/ch03-lab:latest", *, padding: bytes = b""
+) -> str:
     """Make the look-alike of ``diamol/ch03-lab``, and return its ID.
 
     The real one is Alpine with the same file: it ends without a line end, for the lab to add the name.
+    ``padding`` of zeros makes another layer of the same files: no image shares it that has another padding.
     """
-    tar = root_tar({"/diamol/ch03.txt": b"Lab solution, by: "})
+    tar = root_tar({"/diamol/ch03.txt": b"Lab solution, by: "}) + padding
     return import_image(client, name, tar, ["WORKDIR /diamol", 'CMD ["/bin/sh"]', f"ENV PATH={PATH}"])
 
 

@@ -106,7 +106,8 @@ def gone_on_failure(engine: Engine, image_id: str, *, is_new: bool) -> Iterator[
     except BaseException:
         if is_new:
             with suppress(SnapError):
-                engine.remove_image(image_id)
+                # It may be refused while the engine is at an interrupted call.
+                tried_again(lambda: engine.remove_image(image_id))
         raise
 
 

@@ -231,7 +231,7 @@ def _shares(images: Iterable[Image], sizes: Mapping[str, int], told: EngineDiskU
                 is_kept_result(image),
             )
         )
-    return tuple(sorted(shares, key=lambda share: (-share.listed_bytes, share.image.id)))
+    return tuple(sorted(shares, key=lambda share: (-share.listed_bytes, share.image.tags, share.image.id)))
 
 
 def _kept_results(kept: Sequence[Share], shares: Iterable[Share], counted: _Layers) -> Use:

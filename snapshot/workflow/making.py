@@ -14,7 +14,7 @@ from snapshot.changeset.layer import Layer
 from snapshot.engine.client import Engine
 from snapshot.engine.patience import look_for_a_while
 from snapshot.engine.types import Config, Image
-from snapshot.errors import ImageNotFound, InvalidInput, VerificationFailed
+from snapshot.errors import EngineError, ImageNotFound, InvalidInput, VerificationFailed
 from snapshot.image.generations import Generation, generations_of
 from snapshot.image.record import Base, Record, RecordDamaged
 from snapshot.image.reference import Reference
@@ -195,15 +195,16 @@ def name_image(engine: Engine, image_id: str, target: Reference) -> str:
 
     def put_back() -> bool:
         has_moved = engine.image(target.familiar).id == image_id
-        if has_moved:
+        if has_moved and before:
             engine.tag(before, target.name, target.tag)
         return has_moved
 
     try:
         engine.tag(image_id, target.name, target.tag)
-    except BaseException:
-        # The engine may have moved it, or be about to: whoever removes the image would lose the name with it.
-        if before not in {"", image_id}:
+    except BaseException as error:
+        # The engine may have moved it, or be about to: whoever removes the image would lose the name with it,
+        # or get the image back with a name that comes later.
+        if before != image_id and (before or not isinstance(error, EngineError)):
             look_for_a_while(put_back)
         raise
     return before if before != image_id else ""
