@@ -27,7 +27,7 @@ from snapshot.changeset.overlay import (
 from snapshot.changeset.upper_folder import member_of_place
 from snapshot.errors import EngineError
 
-__all__ = ["LowerFiles", "NotReadableDirectly"]
+__all__ = ["LowerFiles", "NotReadableDirectly", "taken_away"]
 
 # What fuse-overlayfs puts where the kernel has marks of its own.
 _FOREIGN_PREFIX = ".wh."
@@ -184,9 +184,9 @@ class _Content:
     def __call__(self) -> Iterator[bytes]:
         """The bytes in pieces of 1 MiB."""
         try:
-            yield from pieces_of(self._opened(), self._status.st_size, partial(_taken_away, self._path))
+            yield from pieces_of(self._opened(), self._status.st_size, partial(taken_away, self._path))
         except FileNotFoundError as error:
-            raise _taken_away(self._path) from error
+            raise taken_away(self._path) from error
         except OSError as error:
             raise EngineError(f"'{self._path}' could not be read: {error.strerror}.") from error
 
@@ -197,7 +197,7 @@ class _Content:
         try:
             found = os.fstat(place)
             if (found.st_ino, found.st_size) != (self._status.st_ino, self._status.st_size):
-                raise _taken_away(self._path)
+                raise taken_away(self._path)
             return open_file(place)
         finally:
             os.close(place)
@@ -217,14 +217,15 @@ def _translated(path: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError as error:
-        raise _taken_away(path) from error
+        raise taken_away(path) from error
     except OSError as error:
         if error.errno == errno.ENAMETOOLONG:
             raise NotReadableDirectly(f"'{path}' is too long") from error
         raise NotReadableDirectly(f"reading '{path}' failed: {error.strerror}") from error
 
 
-def _taken_away(path: str) -> EngineError:
+def taken_away(path: str) -> EngineError:
+    """What is said where a layer's folder goes while it is read."""
     return EngineError(
         f"'{path}' cannot be read any more: the engine took its layer away meanwhile.",
         "See whether the image is still there with `snap ls`, then try again.",

@@ -167,8 +167,8 @@ def disk_use(
     standing:
         The images that containers stand on, by ID.
     """
-    shares = _shares(images, sizes, told)
     counted = _Layers(images, sizes)
+    shares = _shares(images, counted, told)
     layers_bytes = counted.bytes_of(counted.users)
     beside = tuple(_beside_images(told))
     packed_bytes = 0
@@ -212,8 +212,7 @@ def _users(images: Iterable[Image]) -> Counter[str]:
     return Counter(chain for image in images for chain in chain_ids(image.layers))
 
 
-def _shares(images: Iterable[Image], sizes: Mapping[str, int], told: EngineDiskUse) -> tuple[Share, ...]:
-    users = _users(images)
+def _shares(images: Iterable[Image], counted: _Layers, told: EngineDiskUse) -> tuple[Share, ...]:
     listed = {item.id: item.size_bytes for item in told.images}
     containers: dict[str, tuple[str, ...]] = {}
     for item in told.containers:
@@ -225,8 +224,8 @@ def _shares(images: Iterable[Image], sizes: Mapping[str, int], told: EngineDiskU
             Share(
                 image,
                 listed.get(image.id, image.size_bytes),
-                sum(sizes.get(chain, 0) for chain in chains),
-                sum(sizes.get(chain, 0) for chain in chains if users[chain] > 1),
+                counted.bytes_of(chains),
+                counted.bytes_of(chain for chain in chains if counted.users[chain] > 1),
                 containers.get(image.id, ()),
                 is_kept_result(image),
             )

@@ -7,6 +7,7 @@ from typing import IO, cast
 
 from snapshot.changeset.layer_contents import LayerContents
 from snapshot.changeset.layer_folder import contents_of_folder
+from snapshot.changeset.lower_files import taken_away
 from snapshot.changeset.overlay import NotReadableDirectly
 from snapshot.changeset.reader import Hashes, Headers, Sink
 from snapshot.changeset.tar_layer import LayerRefused, contents_of_members
@@ -74,16 +75,9 @@ def _from_folders(
         # Topmost first.
         folders = files.folders[::-1]
         return {
-            number: contents_of_folder(folders[number], image.layers[number], sink, _taken_away)
+            number: contents_of_folder(folders[number], image.layers[number], sink, taken_away)
             for number in numbers
         }
-
-
-def _taken_away(path: str) -> EngineError:
-    return EngineError(
-        f"'{path}' cannot be read any more: the engine took its layer away meanwhile.",
-        "See whether the image is still there with `snap ls`, then try again.",
-    )
 
 
 def _saved(

@@ -16,7 +16,7 @@ from snapshot.workflow.content_diff import Bounds, file_diffs
 from snapshot.workflow.diff import Comparison
 from snapshot.workflow.progress import Progress
 
-#: So many paths are looked up on both sides: over an engine's API each takes a call or two.
+#: So many paths are looked up on both sides.
 MOST_PATHS = 500
 BOUNDS = Bounds(most_lines_a_file=400, most_bytes=3 << 20, most_files=300)
 
